@@ -50,6 +50,7 @@ extensions = [
     if source.stem != "processor" or level == "baseline"
 ]
 setup(
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
     ext_modules=cythonize(
         extensions,
         include_path=["cython"],

@@ -78,9 +78,7 @@ def parse_epoch(text: str) -> Epoch:
     return Epoch(_JD_OF_ORDINAL_ZERO + ordinal + days, fr - days)
 
 
-def julian_dates(
-    start: Epoch, t: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def julian_dates(start: Epoch, t: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Two-part Julian dates of times `t` [s] since `start`; the same `t` gives the same bits."""
     seconds = start.fr * DAY_S + np.asarray(t, dtype=np.float64)
     day = np.floor(seconds / DAY_S)

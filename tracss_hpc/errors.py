@@ -33,7 +33,9 @@ class UsageError(TracssError):
 class ConfigError(UsageError):
     """A configuration key or value is wrong; carries `key`, `given`, `allowed`."""
 
-    def __init__(self, message: str, *, key: str = "", given: object = None, allowed: object = None):
+    def __init__(
+        self, message: str, *, key: str = "", given: object = None, allowed: object = None
+    ):
         super().__init__(message)
         self.key, self.given, self.allowed = key, given, allowed
 

@@ -1,0 +1,64 @@
+# make run: All vs All over the reference population on all cores. make test: every check.
+# Everything lives in $(VENV); it is made when absent and refreshed when the build's sources change.
+
+PYTHON  ?= python3
+VENV    ?= .venv
+CORES   ?= $(shell getconf _NPROCESSORS_ONLN)
+DAYS    ?= 1
+CATALOG ?=
+OUT     ?= runs/all_vs_all
+
+BIN     := $(VENV)/bin
+BUILD   := pyproject.toml setup.py $(wildcard cython/*)
+# The directory make itself chose may be written again; one that the user named is refused if used.
+FORCE   := $(if $(filter file,$(origin OUT)),--force)
+
+.PHONY: help run build test test-long bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make run        screen All vs All on $(CORES) cores into $(OUT)'
+	@echo '                DAYS=1 (or table: the spans of the handbook)  CATALOG=FILE  OUT=DIR  CORES=N'
+	@echo 'make test       lint, types and all tests under a minute each'
+	@echo 'make test-long  the tests that take longer'
+	@echo 'make bench      benchmarks'
+	@echo 'make build      wheel and source archive into dist/'
+	@echo 'make clean      remove what was built (not $(VENV), not runs/)'
+
+run: $(VENV)/installed-run
+	$(BIN)/mpirun -n $(CORES) $(BIN)/tracss-hpc run configs/all_vs_all.toml \
+	    'run.days=$(DAYS)' 'run.output=$(OUT)' $(if $(CATALOG),'catalog.gp=$(CATALOG)') $(FORCE)
+
+test: $(VENV)/installed-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest -m 'not long'
+
+test-long: $(VENV)/installed-test
+	$(BIN)/pytest -m long
+
+bench: $(VENV)/installed-test
+	$(BIN)/pytest -s -o python_files='bench_*.py' tests/bench
+
+build: $(VENV)/installed-test
+	$(BIN)/pip install --quiet build
+	$(BIN)/python -m build
+
+clean:
+	rm -rf build dist *.egg-info tracss_hpc/kernels/*.so .pytest_cache .mypy_cache .ruff_cache
+	rm -f $(VENV)/installed-*
+	find . -path './$(VENV)' -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo '$(PYTHON) is older than 3.11: make PYTHON=python3.12 ...' >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed-run: $(BUILD) | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --editable '.[mpich]'
+	@touch $@
+
+$(VENV)/installed-test: $(BUILD) | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --editable '.[mpich,test,zstd]'
+	@touch $@ $(VENV)/installed-run

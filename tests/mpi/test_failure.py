@@ -1,0 +1,123 @@
+"""Whatever happens to one rank, the whole job ends within seconds, non-zero, and says why."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+Launch = Callable[..., subprocess.CompletedProcess[str]]
+
+#: The other ranks wait in a barrier for the rank that ends as argv[1] says.
+PROGRAM = """
+import os, signal, sys, threading
+from tracss_hpc.errors import ConfigError, InputDataError
+from tracss_hpc.parallel import comm as parallel
+
+comm = parallel.communicator()
+word = sys.argv[1]
+
+def fail():
+    raise ZeroDivisionError("deep inside")
+
+def main():
+    if word == "all_tracss":
+        raise ConfigError("run.days is wrong")
+    if word == "all_75":
+        return 75
+    if word == "all_exit_0":
+        sys.exit(0)
+    if word == "different":
+        raise InputDataError(f"bad line {comm.rank}")
+    if comm.rank == 1:
+        if word == "exception":
+            fail()
+        if word == "tracss":
+            raise ConfigError("run.days is wrong")
+        if word == "exit":
+            sys.exit(int(sys.argv[2]))
+        if word == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if word == "thread":
+            thread = threading.Thread(target=fail)
+            thread.start()
+            thread.join()
+        if word == "queue":
+            for unit in parallel.work_queue(comm, 4):
+                fail()
+    if word == "queue":
+        list(parallel.work_queue(comm, 4))
+    parallel.barrier(comm)
+    return 0
+
+if word == "bare":  # a script of a user, without run_together
+    if comm.rank == 1:
+        fail()
+    parallel.barrier(comm)
+sys.exit(parallel.run_together(comm, main))
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["exception"], 1, "[rank 1] ZeroDivisionError: deep inside"),
+        (["tracss"], 2, "[rank 1] tracss-hpc: run.days is wrong"),
+        (["exit", "3"], 3, "[rank 1] ended alone with exit code 3"),
+        (["exit", "0"], 1, "[rank 1] ended alone with exit code 0"),
+        (["kill"], None, ""),
+        (["thread"], 1, "ZeroDivisionError: deep inside"),
+        (["queue"], 1, "[rank 1] ZeroDivisionError: deep inside"),
+        (["bare"], 1, "[rank 1] Traceback"),
+    ],
+    ids=["exception", "error", "exit-3", "exit-0", "kill", "thread", "queue", "bare"],
+)
+def test_one_rank_ends_the_job(
+    mpirun: Launch, words: list[str], code: int | None, says: str
+) -> None:
+    start = time.monotonic()
+    done = mpirun(2, "-c", PROGRAM, *words, timeout=30)
+    assert time.monotonic() - start < 10.0
+    assert done.returncode != 0
+    if code is not None:
+        assert done.returncode == code, done.stderr
+    assert says in done.stderr
+
+
+def test_one_of_three_ranks_ends_the_job(mpirun: Launch) -> None:
+    start = time.monotonic()
+    done = mpirun(3, "-c", PROGRAM, "exception", timeout=30)
+    assert time.monotonic() - start < 10.0
+    assert done.returncode == 1
+    assert done.stderr.count("ZeroDivisionError: deep inside") == 1
+
+
+def test_an_error_of_all_ranks_is_said_once(mpirun: Launch) -> None:
+    done = mpirun(3, "-c", PROGRAM, "all_tracss", timeout=30)
+    assert done.returncode == 2
+    assert done.stderr.strip() == "tracss-hpc: run.days is wrong"
+
+
+def test_different_errors_name_their_ranks(mpirun: Launch) -> None:
+    done = mpirun(2, "-c", PROGRAM, "different", timeout=30)
+    assert done.returncode == 3
+    assert done.stderr.splitlines() == [
+        "[ranks [0]] tracss-hpc: bad line 0",
+        "[ranks [1]] tracss-hpc: bad line 1",
+    ]
+
+
+@pytest.mark.parametrize(("word", "code"), [("all_75", 75), ("all_exit_0", 0)])
+def test_a_planned_end_of_all_ranks_is_quiet(mpirun: Launch, word: str, code: int) -> None:
+    done = mpirun(2, "-c", PROGRAM, word, timeout=30)
+    assert done.returncode == code
+    assert done.stderr == ""
+
+
+def test_a_wrong_command_line_under_mpi_is_said_once(mpirun: Launch) -> None:
+    done = mpirun(2, "-m", "tracss_hpc", "run", "configs/all_vs_all.toml", "run.dayz=1", timeout=30)
+    assert done.returncode == 2
+    assert done.stderr.count("did you mean run.days") == 1
+    assert "Traceback" not in done.stderr

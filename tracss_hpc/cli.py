@@ -1,0 +1,261 @@
+"""The command line: reads words, calls `runs` and `export`, prints; no science.
+
+    tracss-hpc run CONFIG.toml [section.key=value ...]     one screening
+    mpirun -n 4 tracss-hpc run ...                         the same on four ranks
+
+Exit codes: 0 done; 2 bad usage or bad configuration; 3 bad input data; 75 interrupted with a
+checkpoint written; 130 stopped with Ctrl-C; 1 anything else (`compare`: the results differ). Only
+a defect of ours shows a traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import tracss_hpc
+from tracss_hpc import config as configuration
+from tracss_hpc.errors import NotYetError, TracssError, UsageError
+from tracss_hpc.parallel.comm import (
+    Comm,
+    communicator,
+    library_report,
+    rank_size,
+    run_together,
+)
+from tracss_hpc.provenance import git_commit, package_versions
+
+__all__ = ["main"]
+
+#: Verbs of the command-line contract that come with later versions.
+_NOT_YET = (
+    "assess", "plan", "prepare", "on-demand", "trade", "report", "validate", "sweep", "events",
+    "routine", "catalog", "cdm",
+)  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (default: the words of this process) and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        comm = communicator()
+    except TracssError as error:
+        sys.stderr.write(f"tracss-hpc: {error}\n")
+        return error.exit_code
+    return run_together(comm, lambda: _obey(words, comm))
+
+
+def _obey(words: list[str], comm: Comm | None) -> int:
+    """Do what the words say on this rank; only `run` and `export` need more than one."""
+    rank, size = rank_size(comm)
+    if rank > 0:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (lives as long as the process)
+    try:
+        options = _parse(words)
+        _log_to_stderr(rank, size, quiet=getattr(options, "quiet", False))
+        code = int(options.action(options, comm)) if rank == 0 or options.collective else 0
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output went away (`tracss-hpc show ... | head`): nothing is wrong.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        code = 0
+    return code
+
+
+# ---------------------------------------------------------------- verbs
+
+
+def _run(options: argparse.Namespace, comm: Comm | None) -> int:
+    config = configuration.resolve(options.config, options.overrides)
+    _check_kernels()
+    from tracss_hpc.runs.run import run_screening
+
+    summary = run_screening(config, comm=comm, force=options.force)
+    if summary is not None and not options.quiet:
+        sys.stdout.write(f"{summary}\n")
+    return 0
+
+
+def _export(options: argparse.Namespace, comm: Comm | None) -> int:
+    from tracss_hpc.runs.export import export_results
+
+    export_results(Path(options.file), options.overrides)
+    return 0
+
+
+def _show(options: argparse.Namespace, comm: Comm | None) -> int:
+    from tracss_hpc.export.tables import format_csv, format_table, read_table
+
+    table = read_table(options.file, designator=options.object, top=options.top)
+    sys.stdout.write(format_csv(table) if options.csv else format_table(table))
+    return 0
+
+
+def _digest(options: argparse.Namespace, comm: Comm | None) -> int:
+    from tracss_hpc.export.digest import digest_file
+
+    sys.stdout.write(f"{digest_file(options.file)}\n")
+    return 0
+
+
+def _compare(options: argparse.Namespace, comm: Comm | None) -> int:
+    from tracss_hpc.export.digest import first_difference
+
+    difference = first_difference(options.a, options.b)
+    sys.stdout.write(f"{difference or 'equal'}\n")
+    return 1 if difference else 0
+
+
+def _status(options: argparse.Namespace, comm: Comm | None) -> int:
+    from tracss_hpc.export.digest import hdf5_version
+
+    versions = package_versions()
+    rows = {"tracss_hpc": tracss_hpc.__version__, "installed in": str(Path(__file__).parent)}
+    if git_commit():
+        rows["git commit"] = git_commit()
+    rows |= {name: text or "not installed" for name, text in versions.items()}
+    try:
+        kernels = importlib.import_module("tracss_hpc.kernels")
+        rows["SIMD level"] = kernels.SIMD_LEVEL
+        rows["SIMD supported"] = f"{', '.join(kernels.SUPPORTED_LEVELS)} (TRACSS_SIMD chooses)"
+    except ImportError as error:
+        rows["SIMD level"] = f"not available: {error}"
+    rows["HDF5"] = hdf5_version()
+    report = library_report()
+    rows["mpi4py"] = report["mpi4py"]
+    rows["MPI library"] = report.get("library", f"not available: {report.get('error')}")
+    if "file" in report:
+        rows["MPI file"] = report["file"]
+    rows["ranks"] = str(rank_size(comm)[1])
+    rows["cores"] = f"{len(os.sched_getaffinity(0))} usable of {os.cpu_count()}"
+    width = max(map(len, rows))
+    sys.stdout.writelines(f"{name:<{width}}  {text}\n" for name, text in rows.items())
+    return 0
+
+
+def _check_kernels() -> None:
+    """Say in one sentence what is wrong with unbuilt kernels or TRACSS_SIMD."""
+    try:
+        importlib.import_module("tracss_hpc.kernels")
+    except ImportError as error:
+        raise UsageError(str(error)) from None
+
+
+# ---------------------------------------------------------------- words
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises `UsageError` instead of ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}\n{self.format_usage().rstrip()}")
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    verb = next((word for word in words if not word.startswith("-")), "")
+    parser, verbs = _parser()
+    if verb in _NOT_YET:
+        raise NotYetError(f"{verb}: not yet; this version has {', '.join(verbs)}")
+    if verb and verb not in verbs:
+        close = difflib.get_close_matches(verb, [*verbs, *_NOT_YET], n=1)
+        hint = f", did you mean {close[0]}?" if close else "."
+        raise UsageError(f"unknown verb {verb!r}{hint} This version has {', '.join(verbs)}")
+    options, rest = parser.parse_known_args(words)
+    # argparse gives back overrides that stand behind an option.
+    for word in rest:
+        if not hasattr(options, "overrides") or word.startswith("-") or "=" not in word:
+            parser.error(f"{verb}: unknown word {word!r}; see tracss-hpc {verb} --help")
+        options.overrides.append(word)
+    if verb == "run" and "=" in options.config and not Path(options.config).exists():
+        raise UsageError(
+            f"run: the first word must be a configuration file, not {options.config!r}; "
+            "samples are in configs/"
+        )
+    return options
+
+
+def _parser() -> tuple[_Parser, tuple[str, ...]]:
+    """The whole grammar, and the verbs it has."""
+    parser = _Parser(
+        prog="tracss-hpc",
+        description="Exact all-vs-all satellite conjunction screening.",
+        epilog="Exit codes: 0 done, 2 bad usage or configuration, 3 bad input data, 75 interrupted "
+        f"(checkpoint written), 130 Ctrl-C, 1 anything else. Not yet: {', '.join(_NOT_YET)}.",
+    )
+    parser.add_argument("--version", action="version", version=tracss_hpc.__version__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(
+        name: str, action: object, text: str, *, collective: bool = False, more: str = ""
+    ) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog=more,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        sub.set_defaults(action=action, collective=collective)
+        return sub
+
+    overrides = "configuration words; the right side is a TOML value or a bare word"
+    results = "results.h5 of a run"
+
+    run = verb(
+        "run",
+        _run,
+        "Run one screening into a new directory; under mpirun or srun on all ranks.",
+        collective=True,
+        more=f"configuration keys and their defaults:\n\n{configuration.describe()}",
+    )
+    run.add_argument("config", metavar="CONFIG", help="configuration file (TOML)")
+    run.add_argument("overrides", metavar="section.key=value", nargs="*", help=overrides)
+    run.add_argument(
+        "--force", action="store_true", help="write into a run directory that is not empty"
+    )
+    run.add_argument("--quiet", action="store_true", help="warnings only")
+
+    show = verb("show", _show, "Print the conjunctions of a run, in the order of their TCA.")
+    show.add_argument("file", metavar="FILE", help=results)
+    show.add_argument("--object", type=int, metavar="ID", help="only those with this object")
+    show.add_argument("--top", type=_count, metavar="N", help="the N riskiest, riskiest first")
+    show.add_argument("--csv", action="store_true", help="every column, as CSV")
+
+    export = verb("export", _export, "Write the CDMs of a finished run again.")
+    export.add_argument("file", metavar="FILE", help=results)
+    export.add_argument("overrides", metavar="export.key=value", nargs="*", help=overrides)
+
+    digest = verb("digest", _digest, "Print the SHA-256 of what a run found.")
+    digest.add_argument("file", metavar="FILE", help=results)
+
+    compare = verb("compare", _compare, "Name the first difference of two results; 1 if any.")
+    compare.add_argument("a", metavar="A", help=results)
+    compare.add_argument("b", metavar="B", help="another")
+
+    verb("status", _status, "Show versions, processor level, HDF5, MPI and cores.")
+    return parser, tuple(verbs.choices)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a count >= 1")
+    return number
+
+
+def _log_to_stderr(rank: int, size: int, *, quiet: bool) -> None:
+    """One plain line per record: rank 0 says what happens, other ranks only warn."""
+    logger = logging.getLogger("tracss_hpc")
+    prefix = f"[{rank}/{size}] " if size > 1 else ""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(f"{prefix}%(message)s"))
+    logger.handlers = [handler]
+    handler.setLevel(logging.WARNING if quiet or rank > 0 else logging.INFO)
+    logger.setLevel(logging.INFO)

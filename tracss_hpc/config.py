@@ -1,0 +1,481 @@
+"""The configuration of a run: what may be said, what it means, what stands when nothing is said.
+
+Fed by a TOML file and by `section.key=value` words of the command line (which win); feeds `runs`
+and `cli` only: stages take plain arguments. Every section is one frozen dataclass whose fields are
+the parameter table: type, default, allowed values, unit and sentence stand in one line, and the
+same line checks the file, fills the default and prints the help.
+
+Relative paths are relative to the current directory, wherever the configuration file lies.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from tracss_hpc.errors import ConfigError, NotYetError
+from tracss_hpc.parameters import (
+    Rule,
+    choice,
+    epoch,
+    flag,
+    integer,
+    list_of,
+    nearest_name,
+    number,
+    parameter,
+    text,
+    toml_value,
+    word_or,
+)
+
+__all__ = [
+    "FILTERS",
+    "Assess",
+    "Audit",
+    "Catalog",
+    "Config",
+    "Export",
+    "Run",
+    "Screening",
+    "UniformVolume",
+    "config_hash",
+    "describe",
+    "resolve",
+    "to_toml",
+]
+
+#: Filters of the grid engine that `screening.disable` may switch off; none changes the result.
+FILTERS = ("cell_grid", "radial_interval", "reach", "chord", "range_rate", "volume_prefilter")
+
+
+def resolve(
+    path: str | Path | None = None,
+    overrides: Sequence[str] | Mapping[str, object] = (),
+) -> Config:
+    """Read a configuration, apply overrides, check every value and fill the defaults.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        A TOML file; None starts from the defaults.
+    overrides : sequence of str, or mapping
+        Words ``section.key=value`` whose right side is a TOML value or a bare word (text), or a
+        mapping of ``"section.key"`` to Python values. They win over the file; a later one wins
+        over an earlier one.
+
+    Raises
+    ------
+    ConfigError
+        An unknown section or key, a wrong type or range, unreadable TOML.
+    NotYetError
+        A value of the documented contract that this version cannot do.
+    """
+    given: dict[str, tuple[object, str]] = {}
+    if path is not None:
+        given.update(_read_file(Path(path)))
+    for key, value in _read_overrides(overrides):
+        _check_name(key, "on the command line")
+        given[key] = (value, "on the command line")
+    sections = {
+        section: kind(**_checked_section(section, kind, given))
+        for section, kind in _SECTIONS.items()
+    }
+    config = Config(**sections)
+    _refuse_not_yet(config)
+    return config
+
+
+def to_toml(config: Config) -> str:
+    """The resolved configuration as TOML text: every key, fixed order; reads back identically."""
+    lines = []
+    for section in _SECTIONS:
+        values = getattr(config, section)
+        lines.append(f"[{section}]")
+        lines += [
+            f"{field.name} = {toml_value(getattr(values, field.name))}"
+            for field in dataclasses.fields(values)
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def config_hash(config: Config) -> str:
+    """SHA-256 of the resolved text, as 64 hexadecimal digits."""
+    return hashlib.sha256(to_toml(config).encode()).hexdigest()
+
+
+def describe() -> str:
+    """Help for every key: default, unit, sentence and what is allowed."""
+    lines = []
+    for section, kind in _SECTIONS.items():
+        lines.append(f"[{section}]")
+        for field in dataclasses.fields(kind):
+            unit = f" [{field.metadata['unit']}]" if field.metadata["unit"] else ""
+            lines.append(f"  {field.name} = {toml_value(field.default)}")
+            lines.append(f"      {field.metadata['sentence']}{unit}")
+            lines.append(f"      allowed: {field.metadata['rule'].allowed}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+# ---------------------------------------------------------------- what a value may be
+
+
+@dataclasses.dataclass(frozen=True)
+class UniformVolume:
+    """One screening volume for every object; half-sizes in RTN [km]."""
+
+    shape: Literal["BOX", "ELLIPSOID"]
+    r_km: float
+    t_km: float
+    n_km: float
+
+
+# ---------------------------------------------------------------- the parameter tables
+
+_PATH = text("a path, or blank", blank=True)
+_PATHS = list_of(text("paths or globs"), single=True)
+_ID_OR_TEXT = Rule(
+    "ids, name patterns and files of ids",
+    lambda value: (text() if isinstance(value, str) else integer(1)).convert(value),
+)
+_VOLUME = Rule(
+    '{shape = "BOX" | "ELLIPSOID", r_km = R, t_km = T, n_km = N} with half-sizes > 0',
+    lambda value: _volume(value),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What is screened, when, and where the results go."""
+
+    kind: str = parameter(
+        "all_vs_all",
+        choice("all_vs_all", "payload_vs_all", "on_demand_operational", "on_demand_candidate"),
+        "Which objects are primaries (handbook 3.2).",
+    )
+    start: str = parameter(
+        "auto",
+        epoch("auto"),
+        "Run start; auto: the full hour after the 99th percentile of the element-set epochs.",
+        "UTC",
+    )
+    days: str | float = parameter(
+        "table",
+        word_or("table", number(0.0, 366.0, open_low=True)),
+        "Span from run start; table: the propagation span of each regime (handbook 3.4).",
+        "d",
+    )
+    output: str = parameter(
+        "runs/all_vs_all", text("a directory name"), "One directory per run, new or empty."
+    )
+    seed: int = parameter(
+        1, integer(0), "Seed of everything random: reference population, self-audit."
+    )
+    originator: str = parameter(
+        "tracss_hpc", text("text, not blank"), "ORIGINATOR of the messages written."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Catalog:
+    """Where objects come from and which of them are primaries."""
+
+    gp: str | tuple[str, ...] = parameter(
+        "reference",
+        word_or("reference", list_of(text("paths or globs"), single=True, empty=False)),
+        "TLE, 3LE or OMM files, plain or .gz .xz .zst; reference: the built-in synthetic objects.",
+    )
+    primaries: str | tuple[int | str, ...] = parameter(
+        "all",
+        word_or("all", list_of(_ID_OR_TEXT, single=True, empty=False)),
+        "The primaries; all: those that run.kind says.",
+    )
+    max_age_days: float = parameter(
+        30.0,
+        number(0.0, open_low=True),
+        "Element sets older or newer than this are left out as stale.",
+        "d",
+    )
+    strict: bool = parameter(
+        False, flag(), "true: the first bad record stops the run (exit code 3)."
+    )
+    satcat: str = parameter("", _PATH, "SATCAT CSV: object type, owner (optional).")
+    hbr_table: str = parameter("", _PATH, "Table of hard-body radii and masses (optional).")
+    exclude_owners: tuple[str, ...] = parameter(
+        (),
+        list_of(text("SATCAT owner codes"), single=True),
+        "Owners whose payloads are no primaries in payload_vs_all.",
+    )
+    ocm: tuple[str, ...] = parameter((), _PATHS, "Operational OCM or OEM files (optional).")
+
+
+@dataclasses.dataclass(frozen=True)
+class Screening:
+    """Which approaches count, and how they are searched; only `volumes` and `merge` say which."""
+
+    volumes: str | UniformVolume = parameter(  # noqa: RUF009 (UniformVolume is frozen)
+        "handbook",
+        word_or("handbook", _VOLUME),
+        "Screening volumes; handbook: tables 3.4.1 and 3.4.2 by regime and source.",
+    )
+    engine: str = parameter(
+        "grid", choice("grid", "brute"), "brute: exhaustive, for small catalogs."
+    )
+    slice_hours: float = parameter(
+        6.0, number(0.0, 240.0, open_low=True), "Time slice of a work unit.", "h"
+    )
+    merge: str = parameter(
+        "none", choice("none", "orbit"), "orbit: one record per revolution for co-moving pairs."
+    )
+    disable: tuple[str, ...] = parameter(
+        (), list_of(choice(*FILTERS), single=True), "Filters switched off by name."
+    )
+    step_s: float = parameter(60.0, number(1.0, 600.0), "Time step of the pair search.", "s")
+    segment_s: float = parameter(
+        1440.0, number(60.0, 21600.0), "Length of a polynomial segment of the ephemeris.", "s"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Audit:
+    """How much of the run is checked by brute force."""
+
+    min_conjunctions: int = parameter(
+        300, integer(1), "Conjunctions the audit wants to find again."
+    )
+    max_pair_steps: int = parameter(
+        2_000_000_000, integer(0), "Limit of effort, a count and not a clock; 0: no audit."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Assess:
+    """How risk is assessed."""
+
+    covariance_table: str = parameter(
+        "", _PATH, "TOML that replaces the default covariance of GP objects."
+    )
+    solar: str = parameter("max", choice("max", "min"), "Solar activity of the default covariance.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """What is written besides results.h5."""
+
+    cdm: tuple[str, ...] = parameter(
+        ("kvn",),
+        list_of(choice("kvn", "json", "xml", "csv"), single=True),
+        "CDM formats; an empty list writes none.",
+    )
+    cdm_min_pc: float = parameter(1e-7, number(0.0, 1.0), "CDMs from this Pc on; 0: all.")
+    cdm_max_miss_km: float = parameter(0.0, number(0.0), "CDMs up to this miss; 0: all.", "km")
+    cdm_objects: tuple[int, ...] = parameter(
+        (),
+        list_of(integer(1), single=True),
+        "CDMs with one of these designators; empty: all.",
+    )
+    cdm_max: int = parameter(10000, integer(0), "At most so many CDMs, riskiest first; 0: all.")
+    cdm_precision: str = parameter(
+        "operational", choice("operational", "full"), "full: 17 digits, reads back identically."
+    )
+    compression: str = parameter(
+        "gzip1", choice("gzip1", "zstd", "none"), "Compression of results.h5."
+    )
+    plots: bool = parameter(True, flag(), "Draw the pictures.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A whole, checked configuration."""
+
+    run: Run = Run()
+    catalog: Catalog = Catalog()
+    screening: Screening = Screening()
+    audit: Audit = Audit()
+    assess: Assess = Assess()
+    export: Export = Export()
+
+
+_SECTIONS: dict[str, Any] = {
+    "run": Run,
+    "catalog": Catalog,
+    "screening": Screening,
+    "audit": Audit,
+    "assess": Assess,
+    "export": Export,
+}
+_NAMES = tuple(f"{s}.{f.name}" for s, kind in _SECTIONS.items() for f in dataclasses.fields(kind))
+
+
+def _refuse_not_yet(config: Config) -> None:
+    """Values of the documented contract that later versions bring."""
+    if config.run.kind.startswith("on_demand"):
+        raise NotYetError(
+            f'run.kind = "{config.run.kind}": not yet; this version has "all_vs_all" and '
+            '"payload_vs_all"'
+        )
+    if config.catalog.ocm:
+        raise NotYetError(
+            f"catalog.ocm = {toml_value(config.catalog.ocm)}: not yet; this version screens "
+            "element sets (catalog.gp) only"
+        )
+    if config.screening.merge != "none":
+        raise NotYetError(f'screening.merge = "{config.screening.merge}": not yet; use "none"')
+    for name in config.export.cdm:
+        if name not in ("kvn", "json"):
+            raise NotYetError(f'export.cdm = "{name}": not yet; this version writes kvn and json')
+
+
+# ---------------------------------------------------------------- reading, checking, printing
+
+
+def _read_file(path: Path) -> dict[str, tuple[object, str]]:
+    """Values of a TOML file by ``section.key``, each with the place where it stands."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: no such configuration file; samples are in configs/", given=str(path)
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path}: the configuration cannot be read: {error}", given=str(path)
+        ) from None
+    try:
+        sections = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}", given=str(path)) from None
+    values: dict[str, tuple[object, str]] = {}
+    for section, table in sections.items():
+        if section not in _SECTIONS:
+            raise _unknown(section, f"{path}:{_line_of(text, section)}")
+        if not isinstance(table, dict):
+            raise ConfigError(
+                f"{path}:{_line_of(text, section)}: {section} must be a section [{section}]",
+                key=section,
+                given=table,
+            )
+        for name, value in table.items():
+            where = f"{path}:{_line_of(text, section, name)}"
+            _check_name(f"{section}.{name}", where)
+            values[f"{section}.{name}"] = (value, where)
+    return values
+
+
+def _line_of(text: str, section: str, name: str = "") -> int:
+    """Number of the line that sets `name` in `section` (or opens the section); 1 if not found."""
+    here = ""
+    for count, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\s*([^]]*?)\s*\]", line)
+        if header:
+            here = header[1].strip("\"'")
+        word = re.match(r"\s*[\"']?([\w.-]+)[\"']?\s*=", line)
+        key = f"{here}.{word[1]}".lstrip(".") if word else ""
+        if key == f"{section}.{name}" if name else here == section or key == section:
+            return count
+    return 1
+
+
+def _read_overrides(
+    overrides: Sequence[str] | Mapping[str, object],
+) -> list[tuple[str, object]]:
+    if isinstance(overrides, Mapping):
+        return list(overrides.items())
+    pairs: list[tuple[str, object]] = []
+    for word in overrides:
+        key, equals, text = word.partition("=")
+        if not equals:
+            raise ConfigError(
+                f"{word!r}: an override is section.key=value, for example run.days=1", given=word
+            )
+        pairs.append((key.strip(), _override_value(key.strip(), text.strip())))
+    return pairs
+
+
+def _override_value(key: str, text: str) -> object:
+    """The TOML value of `text`, or `text` itself when it is a bare word or a date."""
+    try:
+        document = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError as error:
+        if text[:1] in ("[", "{", '"', "'"):
+            raise ConfigError(
+                f"{key}={text}: not a TOML value: {error}; text inside lists needs quotes, as in "
+                "catalog.gp='[\"FILE\"]'",
+                key=key,
+                given=text,
+            ) from None
+        return text
+    value = document["value"]
+    return text if len(document) > 1 or isinstance(value, dt.date | dt.time) else value
+
+
+def _checked_section(
+    section: str, kind: Any, given: Mapping[str, tuple[object, str]]
+) -> dict[str, Any]:
+    values = {}
+    for field in dataclasses.fields(kind):
+        key = f"{section}.{field.name}"
+        if key not in given:
+            continue
+        value, where = given[key]
+        rule: Rule = field.metadata["rule"]
+        try:
+            values[field.name] = rule.convert(value)
+        except ValueError as error:
+            hint = f" ({error})" if field.name == "volumes" and str(error) else ""
+            raise ConfigError(
+                f"{key} = {toml_value(value)} ({where}): must be {rule.allowed}{hint}",
+                key=key,
+                given=value,
+                allowed=rule.allowed,
+            ) from None
+    return values
+
+
+def _volume(value: object) -> UniformVolume:
+    if isinstance(value, UniformVolume):
+        return value
+    names = ("shape", "r_km", "t_km", "n_km")
+    if not isinstance(value, Mapping):
+        raise ValueError
+    for name in value:
+        if name not in names:
+            raise ValueError(f"it has the unknown key {name!r}{nearest_name(str(name), names)}")
+    for name in names:
+        if name not in value:
+            raise ValueError(f"it lacks {name}")
+    half_size = number(0.0, open_low=True).convert
+    shape = choice("BOX", "ELLIPSOID").convert(value["shape"])
+    return UniformVolume(shape, *(half_size(value[name]) for name in names[1:]))
+
+
+def _check_name(key: str, where: str) -> None:
+    if key not in _NAMES:
+        raise _unknown(key, where)
+
+
+def _unknown(key: str, where: str) -> ConfigError:
+    section, _, name = key.partition(".")
+    same_name = [n for n in _NAMES if n.split(".")[1] == (name or section)]
+    if same_name:
+        nearest = f"; did you mean {same_name[0]}?"
+    elif not name:
+        nearest = nearest_name(section, tuple(_SECTIONS))
+    else:
+        nearest = nearest_name(key, _NAMES)
+    known = tuple(n for n in _NAMES if n.startswith(section + ".")) or tuple(_SECTIONS)
+    return ConfigError(
+        f"unknown configuration {'key' if name else 'section'} {key!r} ({where}){nearest}; "
+        f"known: {', '.join(known)}",
+        key=key,
+        given=key,
+        allowed=known,
+    )

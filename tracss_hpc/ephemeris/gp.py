@@ -1,0 +1,200 @@
+"""GP trajectories: SGP4/SDP4 states of catalog objects, and where each trajectory ends.
+
+Fed by the catalog's element sets; feeds nodes (polynomials), refine (the true trajectory) and the
+audit. python-sgp4 (Vallado's C++ code, WGS-72) is the reference: what it returns *is* the
+trajectory, in TEME, and its velocity is not the derivative of its position.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sgp4.api import WGS72, Satrec
+
+from tracss_hpc.catalog.catalog import Catalog
+from tracss_hpc.constants import DAY_S
+from tracss_hpc.epochs import Epoch, julian_dates
+
+__all__ = ["DIVERGED", "GPTrajectories", "find_ends", "make_trajectories"]
+
+_JD_1949_12_31 = 2433281.5  # SGP4's epoch origin, 1949-12-31T00:00 UTC
+_SCAN_COARSE_S = 7200.0  # every object is looked at this often for signs of decay
+_SCAN_FINE_S = 10.0  # objects at risk are looked at this often
+_RISK_PERIGEE_KM = 6378.135 + 130.0  # osculating perigee below this: scanned finely
+_FARTHEST_KM = 1e6  # SGP4 diverges without an error code for some sets: nothing is out there
+#: Stands for "diverged" among SGP4's error codes 1 .. 6.
+DIVERGED = 255
+
+
+@dataclass(frozen=True)
+class GPTrajectories:
+    """SGP4 records of n objects and the epoch their times count from.
+
+    Attributes
+    ----------
+    start : Epoch
+        Run start; all times are seconds since it.
+    records : list of Satrec
+        One initialised SGP4 record per object.
+    mean_motion : ndarray, shape (n,)
+        Mean motion [rad/s], for choosing node spacings.
+    """
+
+    start: Epoch
+    records: list[Satrec]
+    mean_motion: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def states(
+        self, objects: NDArray[np.integer], t: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]:
+        """SGP4 states of `objects[k]` at `t[k]`.
+
+        Parameters
+        ----------
+        objects : ndarray of int, shape (m,)
+            Object rows.
+        t : ndarray, shape (m,) or (m, q)
+            Times since run start [s]; q times for each entry of `objects`.
+
+        Returns
+        -------
+        r, v : ndarray, shape (m[, q], 3)
+            TEME position [km] and SGP4's own velocity [km/s].
+        code : ndarray of uint8, shape (m[, q])
+            SGP4 error code; 0 is good, 6 (decayed) comes with finite states.
+        """
+        many = t.ndim == 2
+        times = t if many else t[:, None]
+        order = np.argsort(objects, kind="stable")
+        sorted_objects = np.asarray(objects)[order]
+        m, q = times.shape
+        jd, fr = julian_dates(self.start, times[order].ravel())
+        r = np.empty((m, q, 3))
+        v = np.empty((m, q, 3))
+        code = np.empty((m, q), dtype=np.uint8)
+        first = np.flatnonzero(np.r_[True, sorted_objects[1:] != sorted_objects[:-1]][:m])
+        stop = np.r_[first[1:], m]
+        r_sorted, v_sorted, code_sorted = r.reshape(-1, 3), v.reshape(-1, 3), code.reshape(-1)
+        for a, b in zip(first.tolist(), stop.tolist(), strict=True):
+            record = self.records[sorted_objects[a]]
+            part = slice(a * q, b * q)
+            code_sorted[part], r_sorted[part], v_sorted[part] = record.sgp4_array(
+                jd[part], fr[part]
+            )
+        inverse = np.empty_like(order)
+        inverse[order] = np.arange(m)
+        r, v, code = r[inverse], v[inverse], code[inverse]
+        return (r, v, code) if many else (r[:, 0], v[:, 0], code[:, 0])
+
+
+def make_trajectories(catalog: Catalog, start: Epoch) -> GPTrajectories:
+    """Initialise SGP4 (WGS-72, improved mode) for every element set of `catalog`.
+
+    Bits equal those of reading the same lines with ``Satrec.twoline2rv``: angles, mean motion and
+    the two-part epoch go in as printed. Catalog numbers stay out: SGP4 refuses those above
+    339,999 and does not need them.
+    """
+    deg = np.pi / 180.0
+    xpdotp = 1440.0 / (2.0 * np.pi)  # rev/day per rad/min, as in Vallado's reader
+    epoch = catalog.epoch_jd + catalog.epoch_fr - _JD_1949_12_31
+    columns = zip(
+        epoch.tolist(),
+        catalog.bstar.tolist(),
+        (catalog.mean_motion_dot / (xpdotp * 1440.0)).tolist(),
+        (catalog.mean_motion_ddot / (xpdotp * 1440.0 * 1440.0)).tolist(),
+        catalog.eccentricity.tolist(),
+        (catalog.arg_perigee * deg).tolist(),
+        (catalog.inclination * deg).tolist(),
+        (catalog.mean_anomaly * deg).tolist(),
+        (catalog.mean_motion / xpdotp).tolist(),
+        (catalog.raan * deg).tolist(),
+        catalog.epoch_jd.tolist(),
+        catalog.epoch_fr.tolist(),
+        strict=True,
+    )
+    records = []
+    for *elements, jd, fr in columns:
+        record = Satrec()
+        record.sgp4init(WGS72, "i", 1, *elements)
+        # One double holds the epoch to 0.3 us only; SGP4 itself works from the two parts.
+        record.jdsatepoch, record.jdsatepochF = jd, fr
+        records.append(record)
+    return GPTrajectories(start, records, catalog.mean_motion * (2.0 * np.pi / DAY_S))
+
+
+def find_ends(
+    trajectories: GPTrajectories, span_s: ArrayLike, objects: NDArray[np.integer] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    """First whole second at which SGP4 reports an error, and its code.
+
+    Every object is propagated each two hours; those with an error or an osculating perigee under
+    130 km are then propagated each 10 s from run start until the first error, which is bisected
+    to 1 s. The times scanned count from run start only, so a longer run finds the same ends.
+
+    Parameters
+    ----------
+    trajectories : GPTrajectories
+    span_s : array_like
+        How far to look [s], a number or one per object.
+    objects : ndarray of int, optional
+        Rows to look at; default all.
+
+    Returns
+    -------
+    end_s : ndarray, shape (len(objects),)
+        First bad second since run start [s]; inf when there is none within the span.
+    code : ndarray of uint8
+        SGP4's code there, or DIVERGED when the position left the Earth's neighbourhood (1e6 km)
+        without one; 0 when there is none.
+    """
+    rows = np.arange(len(trajectories)) if objects is None else np.asarray(objects)
+    spans = np.broadcast_to(np.asarray(span_s, dtype=np.float64), (len(trajectories),))
+    end = np.full(len(rows), np.inf)
+    code = np.zeros(len(rows), dtype=np.uint8)
+    for q, row in enumerate(rows):
+        span = spans[row]
+        error, perigee_km = _scan(trajectories, row, _times(0.0, span, _SCAN_COARSE_S))
+        if not error.any() and perigee_km.min() > _RISK_PERIGEE_KM:
+            continue
+        fine = _times(0.0, span, _SCAN_FINE_S)
+        error, _ = _scan(trajectories, row, fine)
+        if not error.any():
+            continue
+        bad = fine[np.argmax(error != 0)]
+        seconds = _times(max(bad - _SCAN_FINE_S + 1.0, 0.0), bad, 1.0)
+        error, _ = _scan(trajectories, row, seconds)
+        first = int(np.argmax(error != 0))
+        if seconds[first] <= span:
+            end[q], code[q] = seconds[first], error[first]
+    return end, code
+
+
+def _times(first: float, last: float, step: float) -> NDArray[np.float64]:
+    """Times from `first` in steps until `last` is reached or passed [s]."""
+    return np.arange(first, last + step, step)
+
+
+def _scan(
+    trajectories: GPTrajectories, row: int, t: NDArray[np.float64]
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Error codes (DIVERGED included) and osculating perigee distances [km] of one object at t."""
+    jd, fr = julian_dates(trajectories.start, t)
+    error, r, v = trajectories.records[row].sgp4_array(jd, fr)
+    error = error.copy()
+    error[(error == 0) & ~((r * r).sum(axis=1) < _FARTHEST_KM**2)] = DIVERGED
+    return error, _perigee_km(r, v)
+
+
+def _perigee_km(r: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Osculating perigee distance [km] (WGS-72 mu, as SGP4)."""
+    mu = 398600.8
+    radius = np.linalg.norm(r, axis=-1)
+    energy = 0.5 * (v * v).sum(-1) - mu / radius
+    w2 = (np.cross(r, v) ** 2).sum(-1)
+    e = np.sqrt(np.maximum(0.0, 1.0 + 2.0 * energy * w2 / mu**2))
+    return w2 / mu / (1.0 + e)

@@ -1,0 +1,232 @@
+"""Trajectories as piecewise Chebyshev polynomials: one form for every source of motion.
+
+Fed by a propagator (gp.py); feeds the screening kernels, which never call the propagator. Each
+object's interval is cut into segments; SGP4 is evaluated at the Chebyshev-Lobatto nodes of a
+segment and the series through them is kept when it is good, else the segment is halved:
+
+    begin        good: keep              bad: halve, again and again
+      |---o--o---o---o--o---|      |--o-o-o--|-o-o-o-|    until SHORTEST: then there is a jump;
+      base segment ~ 1/16 turn      near an HEO perigee   locate it to 1 ms, start a new segment
+
+Good means: the last two coefficients are below the tolerance, and the series meets SGP4 at a check
+time between two nodes. The largest difference at the check times is stored per object.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracss_hpc.ephemeris.gp import GPTrajectories
+from tracss_hpc.kernels import nodes as kernel
+
+__all__ = ["Discontinuities", "Ephemeris", "build_ephemeris"]
+
+TERMS = 13  # Chebyshev coefficients a segment
+TOLERANCE_KM = 2e-7  # of the last two coefficients, and of the difference at the check time
+SHORTEST_S = 20.0  # a segment this short that still misses the tolerance holds a jump
+LISTED_JUMP_KM = 1e-3  # discontinuities from this size on are listed and treated one-sidedly
+_REFERENCE_MEAN_MOTION = 2.0 * np.pi * 15.0 / 86400.0  # rad/s, of a low orbit: base segment
+_CHECK_X = 0.12  # check time, between two nodes near the middle where Lobatto errors are large
+
+_J = np.arange(TERMS)
+_X = -np.cos(np.pi * _J / (TERMS - 1))  # nodes, increasing
+_SAMPLE_X = np.append(_X, _CHECK_X)
+_FIT = np.linalg.inv(np.polynomial.chebyshev.chebvander(_X, TERMS - 1))
+_CHECK_ROW = np.polynomial.chebyshev.chebvander(np.array([_CHECK_X]), TERMS - 1)[0]
+
+
+@dataclass(frozen=True)
+class Discontinuities:
+    """Jumps of SDP4: `objects` rows, `t` [s], `size_km`; the jump lies in (t - 1 ms, t]."""
+
+    objects: NDArray[np.int64]
+    t: NDArray[np.float64]
+    size_km: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Ephemeris:
+    """Segments of n objects; those of object i are ``offset[i]`` .. ``offset[i + 1]``.
+
+    Attributes
+    ----------
+    offset : ndarray of int64, shape (n + 1,)
+    begin, mid, inv_half : ndarray, shape (m,)
+        Start, middle [s since run start] and inverse half length [1/s] of each segment.
+    coef : ndarray, shape (m, 3, terms)
+        Chebyshev coefficients of the TEME position [km].
+    stop : ndarray, shape (n,)
+        End of each object's last segment [s]; -inf for an object without segments.
+    error_km : ndarray, shape (n,)
+        Largest difference to the propagator at the check times [km].
+    jumps : Discontinuities
+    """
+
+    offset: NDArray[np.int64]
+    begin: NDArray[np.float64]
+    mid: NDArray[np.float64]
+    inv_half: NDArray[np.float64]
+    coef: NDArray[np.float64]
+    stop: NDArray[np.float64]
+    error_km: NDArray[np.float64]
+    jumps: Discontinuities
+
+    def __len__(self) -> int:
+        return len(self.offset) - 1
+
+    @cached_property
+    def start(self) -> NDArray[np.float64]:
+        """Begin of each object's first segment [s]; inf for an object without segments."""
+        first = np.full(len(self), np.inf)
+        has = self.offset[1:] > self.offset[:-1]
+        first[has] = self.begin[self.offset[:-1][has]]
+        return first
+
+    def states(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        """States of all objects at increasing `times` [s]: (k, 6, n), NaN outside an interval."""
+        out = np.empty((len(times), 6, len(self)))
+        kernel.evaluate(
+            self.offset, self.begin, self.mid, self.inv_half, self.coef, self.stop, times, out
+        )
+        return out
+
+
+def build_ephemeris(
+    trajectories: GPTrajectories,
+    start_s: float,
+    stop_s: NDArray[np.float64],
+    *,
+    segment_s: float = 1440.0,
+) -> Ephemeris:
+    """Fit polynomials to SGP4 over [start_s, stop_s[i]] of each object i.
+
+    Parameters
+    ----------
+    trajectories : GPTrajectories
+    start_s : float
+        Common begin [s since run start].
+    stop_s : ndarray, shape (n,)
+        End of each object's interval [s]; an object with stop_s <= start_s gets no segment.
+    segment_s : float
+        Base length of a segment of a low orbit [s]; others in proportion to their period.
+
+    Returns
+    -------
+    Ephemeris
+        Within TOLERANCE_KM of SGP4 at the check times, except next to listed jumps.
+
+    Notes
+    -----
+    A trajectory must be free of SGP4 errors in its interval (gp.find_ends); an error code met
+    here all the same raises ValueError rather than bending a polynomial through it.
+    """
+    n = len(trajectories)
+    base = segment_s * _REFERENCE_MEAN_MOTION / trajectories.mean_motion
+    length = np.maximum(stop_s - start_s, 0.0)
+    pieces = np.ceil(length / base).astype(np.int64)
+    objects = np.repeat(np.arange(n), pieces)
+    number = np.arange(len(objects)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    width = length[objects] / pieces[objects]
+    begin = start_s + number * width
+    end = np.where(number + 1 == pieces[objects], stop_s[objects], begin + width)
+
+    done: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]] = []
+    coefs: list[NDArray[np.float64]] = []
+    error_km = np.zeros(n)
+    jumps: list[tuple[int, float, float]] = []
+    final = np.zeros(len(objects), dtype=bool)  # both sides of a jump: kept as they are
+    while len(objects):
+        half = 0.5 * (end - begin)
+        times = 0.5 * (begin + end)[:, None] + half[:, None] * _SAMPLE_X
+        r, _, code = trajectories.states(objects, times)
+        if code.any():
+            bad = int(objects[np.argmax(code.any(axis=1))])
+            raise ValueError(
+                f"object row {bad}: SGP4 code {int(code.max())} inside its trajectory's interval; "
+                "its end was located too late"
+            )
+        coef = np.einsum("ks,msc->mck", _FIT, r[:, :TERMS])
+        tail = np.abs(coef[:, :, -2:]).sum(axis=2).max(axis=1)
+        check = np.abs(coef @ _CHECK_ROW - r[:, TERMS]).max(axis=1)
+        good = final | ((tail <= TOLERANCE_KM) & (check <= TOLERANCE_KM))
+        found: list[tuple[int, float, float]] = []
+        cut = np.full(len(objects), np.nan)
+        for q in np.flatnonzero(~good & (2.0 * half <= SHORTEST_S)):
+            jump = _locate_jump(trajectories, int(objects[q]), float(begin[q]), float(end[q]))
+            if jump is None:  # rough but continuous, e.g. the last minutes before decay
+                good[q] = True
+            else:
+                found.append((int(objects[q]), *jump))
+                cut[q] = jump[0]
+        jumps += found
+        np.maximum.at(error_km, objects[good], check[good])
+        done.append((objects[good], begin[good], end[good]))
+        coefs.append(coef[good])
+        parts = np.isfinite(cut)
+        split = ~good & ~parts
+        middle = 0.5 * (begin + end)
+        final = np.repeat([False, True], [2 * int(split.sum()), 2 * int(parts.sum())])
+        objects = np.concatenate([objects[split], objects[split], objects[parts], objects[parts]])
+        begin, end = (
+            np.concatenate([begin[split], middle[split], begin[parts], cut[parts]]),
+            np.concatenate([middle[split], end[split], cut[parts] - 1e-3, end[parts]]),
+        )
+        keep = end - begin > 1e-3
+        objects, begin, end, final = objects[keep], begin[keep], end[keep], final[keep]
+
+    all_objects = np.concatenate([d[0] for d in done]) if done else np.empty(0, np.int64)
+    all_begin = np.concatenate([d[1] for d in done]) if done else np.empty(0)
+    all_end = np.concatenate([d[2] for d in done]) if done else np.empty(0)
+    order = np.lexsort((all_begin, all_objects))
+    offset = np.zeros(n + 1, dtype=np.int64)
+    np.cumsum(np.bincount(all_objects, minlength=n), out=offset[1:])
+    has = offset[1:] > offset[:-1]
+    stop = np.full(n, -np.inf)
+    stop[has] = stop_s[has]
+    half = 0.5 * (all_end - all_begin)[order]
+    return Ephemeris(
+        offset=offset,
+        begin=all_begin[order],
+        mid=0.5 * (all_begin + all_end)[order],
+        inv_half=1.0 / half,
+        coef=np.ascontiguousarray(np.concatenate([*coefs, np.empty((0, 3, TERMS))])[order]),
+        stop=stop,
+        error_km=error_km,
+        jumps=_listed(jumps),
+    )
+
+
+def _listed(jumps: list[tuple[int, float, float]]) -> Discontinuities:
+    """Jumps worth listing, as columns, by object and time."""
+    rows = sorted(j for j in jumps if j[2] >= LISTED_JUMP_KM)
+    return Discontinuities(
+        np.array([j[0] for j in rows], dtype=np.int64),
+        np.array([j[1] for j in rows], dtype=np.float64),
+        np.array([j[2] for j in rows], dtype=np.float64),
+    )
+
+
+def _locate_jump(
+    trajectories: GPTrajectories, row: int, begin: float, end: float
+) -> tuple[float, float] | None:
+    """Time [s] and size [km] of the jump in [begin, end], on a grid of whole milliseconds.
+
+    Halves the interval towards the part whose ends disagree most with the mean of their velocities;
+    a smooth motion's disagreement falls with the cube of the length, a jump's does not fall.
+    """
+    a, b = int(np.floor(begin * 1e3)), int(np.ceil(end * 1e3))
+    while b - a > 1:
+        m = (a + b) // 2
+        t = np.array([a, m, b]) * 1e-3
+        r, v, _ = trajectories.states(np.full(3, row), t)
+        gap = r[1:] - r[:-1] - 0.5 * (v[1:] + v[:-1]) * np.diff(t)[:, None]
+        left, right = np.linalg.norm(gap, axis=1)
+        a, b = (a, m) if left >= right else (m, b)
+    t = np.array([a, b]) * 1e-3
+    r, v, _ = trajectories.states(np.full(2, row), t)
+    size = float(np.linalg.norm(r[1] - r[0] - v[0] * 1e-3))
+    return (b * 1e-3, size) if size > 10.0 * TOLERANCE_KM else None
