@@ -8,8 +8,8 @@ from libc.string cimport memcpy
 cdef inline double exp_negative(double x) noexcept nogil:
     """exp(x) for x <= 0, 1 ulp; 0 below -745.
 
-    x = k ln 2 + r, |r| <= ln(2)/2, Taylor series of exp(r) to r^13 (rest < 5e-18). ln 2 in two parts,
-    the first with 21 trailing zero bits so that k times it is exact. The addition of 1.5 2^52 rounds
+    x = k ln 2 + r, |r| <= ln(2)/2, Taylor series of exp(r) to r^13 (rest < 5e-18). ln 2 is in two
+    parts, the first with 21 trailing zero bits so that k times it is exact. Adding 1.5 2^52 rounds
     to the integer k and leaves it in the low bits; 2^k is built in the exponent field, 2^200 too
     large so that subnormal results come out of one last rounding.
     """

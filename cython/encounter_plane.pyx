@@ -1,8 +1,8 @@
 """Conjunction by conjunction: projection on the encounter plane, Mahalanobis distance, circle Pc.
 
-In the short time of an encounter the relative motion is a straight line along the relative velocity
-v, so the probability that two spheres touch is the 2-D Gaussian mass over a disk in the plane normal
-to v [Foster1992].  Two steps, each one pass over the rows:
+In the short time of an encounter the relative motion is a straight line along the relative
+velocity v, so the probability that two spheres touch is the 2-D Gaussian mass over a disk in the
+plane normal to v [Foster1992]. Two steps, each one pass over the rows:
 
     project             states (n, 6) km, km/s in one inertial frame; covariances (n, >= 6) km^2,
                         lower triangle of each object's own RTN; combined hard-body radius (n,) km
@@ -11,15 +11,15 @@ to v [Foster1992].  Two steps, each one pass over the rows:
                         status (n,) of the codes below
     circle_probability  sigma_x, sigma_z, miss_x, miss_z, radius (n,) in one unit -> Pc (n,)
 
-A row that cannot be assessed gets NaN.  No allocation, no Python object, no libm but sqrt: a row's
-bits depend neither on its neighbours nor on the processor.  Rows do not touch each other.
+A row that cannot be assessed gets NaN. No allocation, no Python object, no libm but sqrt: a row's
+bits depend neither on its neighbours nor on the processor.
 """
 from libc.math cimport fabs, sqrt, NAN, INFINITY
 
 from _rtn cimport cross, dot, rtn_axes, unit
 from _special cimport erfc_positive, exp_negative
 
-# Status codes, worst first where several apply; tracss_hpc.assess.encounter names them.
+# Status codes; tracss_hpc.assess.encounter says what they mean.
 cdef enum:
     USED = 0
     REMEDIATED = 1
@@ -287,23 +287,27 @@ cdef signed char project_row(
     code2 = check_covariance(c2)
     if code == USED or (code2 != USED and code2 < code):
         code = code2
-    if code != USED:
+    if code == NO_COVARIANCE or code == NEGATIVE_VARIANCE:
         return code
+    # The TraCSS verification key has Mahalanobis distances also where it can have no Pc.
     add_covariance(state1, c1, axes, s)
     add_covariance(state2, c2, axes, s)
     out[4] = mahalanobis(s, d)
+    if speed > 0.0:
+        d[2] = 0.0
+        out[5] = mahalanobis(s, d)
+    if code != USED:
+        return code
     if not speed > 0.0:
         return NO_RELATIVE_VELOCITY
-    d[2] = 0.0
-    out[5] = mahalanobis(s, d)
     if not hbr >= 0.0:
         return NO_HBR
     return principal_axes(s, d, hbr, out)
 
 
 cdef double circle_row(double sx, double sz, double xm, double zm, double hbr) noexcept nogil:
-    """Pc of one row by the cheapest rule that keeps 1e-12; NaN where an input is NaN or negative."""
-    cdef double u, p, a, b
+    """Pc of one row by the cheapest rule that keeps 1e-12; NaN if an input is NaN or negative."""
+    cdef double u, p, a, b, pc
     if not (sx >= 0.0 and sz >= 0.0 and xm >= 0.0 and zm >= 0.0 and hbr >= 0.0):
         return NAN
     if hbr == 0.0:
@@ -315,19 +319,21 @@ cdef double circle_row(double sx, double sz, double xm, double zm, double hbr) n
     a = xm / sx
     b = zm / sz
     if u * (1.0 + b) + p * a < 0.16:
-        return taylor_rule(u, p, a, b)
+        pc = taylor_rule(u, p, a, b)
     # The second bound is for disks far out in the tail, where the integrand is a sharp spike.
-    if u < 1.0 and u * b + p * a < 12.0:
-        return circle_rule(u, p, a, b, SIN16, COS16, 8)
-    if u < 10.0:
-        return circle_rule(u, p, a, b, SIN64, COS64, 32)
-    return panel_rule(u, p, a, b)
+    elif u < 1.0 and u * b + p * a < 12.0:
+        pc = circle_rule(u, p, a, b, SIN16, COS16, 8)
+    elif u < 10.0:
+        pc = circle_rule(u, p, a, b, SIN64, COS64, 32)
+    else:
+        pc = panel_rule(u, p, a, b)
+    return pc if pc < 1.0 else 1.0  # rounding may end at 1 + 1e-16
 
 
 cdef double taylor_rule(double u, double p, double a, double b) noexcept nogil:
-    """The disk is small: pi R^2 sum of (R/2)^2k Laplacian^k f / (k! (k+1)!), k <= 4, f at its centre.
+    """The disk is small: pi R^2 sum of (R/2)^2k Laplacian^k f / (k! (k+1)!), k <= 4.
 
-    The derivatives of a Gaussian are Hermite polynomials. Rest < 2e-13 for u (1 + b) + p a < 0.16.
+    Taken at its centre; derivatives of a Gaussian f are Hermite polynomials. Rest < 2e-13 for u (1 + b) + p a < 0.16.
     """
     cdef double a2 = a * a, b2 = b * b
     cdef double p2 = 0.25 * p * p, u2 = 0.25 * u * u
@@ -352,7 +358,7 @@ cdef inline double circle_rule(
 ) noexcept nogil:
     """Strip by strip along x [Alfano2005, eq. 5], in the angle t where the rule converges fast.
 
-    Pc = R/(sx sqrt(8 pi)) int exp(-(xm + R sin t)^2/2sx^2) [erf] cos t dt over -pi/2 < t < pi/2, the
+    Pc = R/(sx sqrt(8 pi)) int exp(-(xm + R sin t)^2/2sx^2) [erf] cos t dt, -pi/2 < t < pi/2, the
     bracket the difference of two erf; formed from erfc, because in the tails 1 - 1 would be left.
     """
     cdef double[64] edge     # lower and upper end of each strip, then their erfc
@@ -434,7 +440,7 @@ cdef double panel_rule(double u, double p, double a, double b) noexcept nogil:
 cdef double edge_of(
     double u, double p, double a, double b, double inside, double outside, double limit
 ) noexcept nogil:
-    """Where the exponent reaches `limit` between `inside` and `outside`; `outside` if it does not."""
+    """Where the exponent reaches `limit` from `inside` on; `outside` if it does not before."""
     cdef double middle
     cdef int k
     if exponent(u, p, a, b, outside) <= limit:

@@ -329,9 +329,6 @@ def _refuse_not_yet(config: Config) -> None:
         )
     if config.screening.merge != "none":
         raise NotYetError(f'screening.merge = "{config.screening.merge}": not yet; use "none"')
-    for name in config.export.cdm:
-        if name not in ("kvn", "json"):
-            raise NotYetError(f'export.cdm = "{name}": not yet; this version writes kvn and json')
 
 
 # ---------------------------------------------------------------- reading, checking, printing

@@ -1,6 +1,6 @@
 """Derive the aggregate table of the reference population from a real catalog.
 
-    python tests/bench/make_population_table.py ../shared/data/catalogs/billgray_3le_2025-09-01.txt.xz
+    python tests/bench/make_population_table.py ../shared/data/catalogs/CATALOG_3LE.txt.xz
 
 writes `tracss_hpc/catalog/population.toml` (constellation shells, belt, conditional histograms,
 quantiles) and `population.csv` (histogram cells). Only counts, bin edges, plane means (four objects
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import lzma
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,8 @@ from tracss_hpc.catalog.population import (
     nodal_rate_deg_day,
     perigee_rate_deg_day,
 )
-from tracss_hpc.constants import MU_KM3_S2, RE_KM
+from tracss_hpc.catalog.regimes import assign_regimes
+from tracss_hpc.constants import DAY_S, MU_KM3_S2, RE_KM
 
 Floats = NDArray[np.float64]
 TABLE = Path(__file__).resolve().parents[2] / "tracss_hpc" / "catalog"
@@ -73,7 +75,7 @@ SHELLS = [
 #: apart where their planes cross [km], and which part of them does not care. Found by bisection
 #: until the conjunctions inside each shell agree with the real catalog's (docs/population.md).
 KEEP_OUT = {
-    "LEO-43-485": (50.0, 0.65),
+    "LEO-43-485": (50.0, 0.75),
     "LEO-53-475": (50.0, 1.0),
     "LEO-43-560": (34.0, 0.0),
     "LEO-53-540": (32.0, 0.0),
@@ -162,7 +164,8 @@ class Real:
 
 def read_real(path: Path) -> Real:
     """Read a 3LE file and move node and argument of latitude to the start at secular rates."""
-    lines = lzma.open(path, "rt").read().splitlines()
+    with lzma.open(path, "rt") as f:
+        lines = f.read().splitlines()
     rows = []
     for k in range(0, len(lines) - 2, 3):
         s = Satrec.twoline2rv(lines[k + 1], lines[k + 2])
@@ -220,7 +223,7 @@ def measure_shell(label: str, real: Real, members: NDArray[np.intp]) -> dict[str
         # A chaotic stretch without gaps is sliced into planes of the same width.
         slices = max(1, round((raan[part[-1]] - raan[part[0]]) / (2.0 * width)))
         edges = np.linspace(raan[part[0]], raan[part[-1]] + 1e-9, slices + 1)
-        for lo, hi in zip(edges[:-1], edges[1:], strict=True):
+        for lo, hi in itertools.pairwise(edges):
             plane = order[part[(raan[part] >= lo) & (raan[part] <= hi)]]
             if len(plane) < MIN_PLANE:
                 continue
@@ -337,7 +340,9 @@ def measure_cells(
                 for edges, v in ((h_edges, x), (i_edges, real.i), (e_edges, real.e))
             ])  # fmt: skip
             cells, counts = np.unique(index, axis=1, return_counts=True)
-            rows += [(name, kind, *map(int, c), int(n)) for c, n in zip(cells.T, counts, strict=True)]
+            rows += [
+                (name, kind, *map(int, c), int(n)) for c, n in zip(cells.T, counts, strict=True)
+            ]
             ci = np.searchsorted(CLASS_INCLINATION[name], real.i, "right") - 1
             ce = np.searchsorted(CLASS_ECCENTRICITY[name], real.e, "right") - 1
             ch = np.clip(np.searchsorted(CLASS_ALTITUDE[name], x, "right") - 1, 0,
@@ -351,7 +356,9 @@ def measure_cells(
                     part["arg_perigee_counts"].append(pick(real.argp, use, 18))
             pairs = [mine & (ch == k) for k in range(len(CLASS_ALTITUDE[name]) - 1)]
             part["bstar"] = [quantiles(real.bstar[p]) if p.sum() > 8 else [] for p in pairs]
-            part["mean_motion_dot"] = [quantiles(real.ndot[p]) if p.sum() > 8 else [] for p in pairs]
+            part["mean_motion_dot"] = [
+                quantiles(real.ndot[p]) if p.sum() > 8 else [] for p in pairs
+            ]
             table[kind] = part
         table["age_days"] = quantiles(age[rest & (group == name)], 3)
         tables[name] = table
@@ -390,7 +397,7 @@ def toml_value(v: Any) -> str:
     if isinstance(v, list):
         return "[" + ", ".join(toml_value(x) for x in v) + "]"
     if isinstance(v, dict):
-        return "{" + ", ".join(f"{k} = {toml_value(x)}" for k, x in v.items()) + "}"
+        return "{" + ", ".join(f'"{k}" = {toml_value(x)}' for k, x in v.items()) + "}"
     if isinstance(v, float):
         return repr(int(v)) + ".0" if v == int(v) and abs(v) < 1e6 else repr(v)
     return str(v)
@@ -404,6 +411,8 @@ def main() -> None:
     # The catalog was written at about 08:00; the population is "current" at its start.
     age = np.clip(real.age - np.quantile(real.age, 0.01) + 0.03, 0.005, 25.0)
     group = groups(real)
+    motion = np.sqrt(MU_KM3_S2 / real.a**3) * DAY_S / (2.0 * np.pi)
+    regimes = assign_regimes(motion, real.e)
     rest = np.ones(len(real.a), dtype=bool)
     shells = []
     for label, part, (i_lo, i_hi), (h_lo, h_hi) in SHELLS:
@@ -426,17 +435,25 @@ def main() -> None:
 
     with open(TABLE / "population.csv", "w", newline="") as f:
         out = csv.writer(f, lineterminator="\n")
-        out.writerow(["group", "type", "altitude_bin", "inclination_bin", "eccentricity_bin", "objects"])
+        out.writerow(
+            ["group", "type", "altitude_bin", "inclination_bin", "eccentricity_bin", "objects"]
+        )
         out.writerows(rows)
     with open(TABLE / "population.toml", "w") as f:
-        f.write("# Aggregate statistics of the catalog of 2025-09-01, made by\n"
-                "# tests/bench/make_population_table.py; drawn from by catalog/population.py.\n")  # fmt: skip
+        f.write(
+            "# Aggregate statistics of the public catalog of 2025-09-01; drawn from by\n"
+            "# catalog/population.py, made by tests/bench/make_population_table.py.\n"
+        )
         f.write(f"objects = {len(real.a)}\nprobabilities = {toml_value(PROBABILITIES)}\n")
+        names, counts = np.unique(regimes, return_counts=True)
+        f.write(f"regime_objects = {toml_value(dict(zip(names, counts.tolist(), strict=True)))}\n")
         f.write(f"shell_age_days = {toml_value(shell_age)}\n")
         for shell in shells:
             f.write("\n[[shell]]\n" + "".join(f"{k} = {toml_value(v)}\n" for k, v in shell.items()))
         f.write("\n[belt]\n" + "".join(f"{k} = {toml_value(v)}\n" for k, v in belt.items()))
-        f.write("\n[companions]\n" + "".join(f"{k} = {toml_value(v)}\n" for k, v in companions.items()))
+        f.write(
+            "\n[companions]\n" + "".join(f"{k} = {toml_value(v)}\n" for k, v in companions.items())
+        )
         for name, table in tables.items():
             f.write(f"\n[group.{name}]\n")
             for key, value in table.items():

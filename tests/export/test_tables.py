@@ -28,6 +28,8 @@ def results(tmp_path: Path) -> Path:
         file.create_dataset("objects/object_name", data=["VANGUARD 1", "ISS", "Ω"], dtype=text)
         object1, object2 = np.array([0, 1, 0, 1]), np.array([1, 2, 2, 0])
         group = file.create_group("conjunctions")
+        group["conjunction"] = np.arange(4)
+        group["conjunction"].make_scale("conjunction")
         group["object1"], group["object2"] = object1, object2
         designators = np.array([5, 25544, 900000001])
         group["sat1_object_designator"] = designators[object1]
@@ -108,6 +110,7 @@ def test_csv_reads_back_identically(results: Path) -> None:
     assert [row["dilution_status"] for row in rows] == ["YES", "NO", "", "NO"]
     assert rows[1]["sat2_object_name"] == "Ω"
     assert "sat1_covariance" not in rows[0], "one value per conjunction only"
+    assert "conjunction" not in rows[0], "row numbers are no column"
 
 
 def test_missing_and_foreign_files(tmp_path: Path) -> None:
@@ -115,7 +118,9 @@ def test_missing_and_foreign_files(tmp_path: Path) -> None:
         read_table(tmp_path / "none.h5")
     path = tmp_path / "other.h5"
     with h5py.File(path, "w") as file:
-        file["x"] = 1
-    with pytest.raises(InputDataError, match=r"other\.h5: not a results file") as caught:
+        file["objects/object_designator"] = [1]
+    with pytest.raises(
+        InputDataError, match=r"other\.h5: not a results file .*start_screen"
+    ) as caught:
         read_table(path)
     assert caught.value.file == str(path)

@@ -26,8 +26,8 @@ from tracss_hpc.kernels import encounter_plane
 
 __all__ = ["ENCOUNTER_STATUS", "Encounters", "find_encounters"]
 
-#: What `Encounters.status` means. From 2 on there is no probability; from 2 to 6 nothing that needs
-#: a covariance. Several may apply: the smallest refusal of the covariances is named, then 7, 8, 6.
+#: What `Encounters.status` means. From 2 on there is no probability; with 2 and 3 no Mahalanobis
+#: distance either. Where several apply, the smallest of 2 to 5 is named, then 7, 8, 6.
 ENCOUNTER_STATUS: dict[int, str] = {
     0: "covariances used as given",
     1: "remediated: a projected sigma below 1e-4 of the hard-body radius was raised to it",

@@ -11,13 +11,14 @@ object, and ids, names and `CATALOG_NAME` say so.
     population.csv   cells: height x inclination x       |    (a e i node u)        object's epoch
                      eccentricity by object type --------'
 
-Only uniform doubles of PCG64 are drawn, and elements are rounded to what a TLE holds, so that a seed
-gives the same catalog on every machine.
+Only uniform doubles of PCG64 are drawn, and elements are rounded to what a TLE holds, so that a
+seed gives the same catalog on every machine.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
@@ -26,10 +27,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracss_hpc.catalog.catalog import Catalog
+from tracss_hpc.catalog.hbr import DEFAULT_HBR_M
 from tracss_hpc.catalog.shells import Floats, cumulative_counts, normal, place_shell
+from tracss_hpc.catalog.table import Catalog
 from tracss_hpc.constants import DAY_S, MU_KM3_S2, RE_KM
 from tracss_hpc.epochs import Epoch
+from tracss_hpc.errors import ConfigError
 
 __all__ = [
     "CATALOG_NAME",
@@ -39,6 +42,7 @@ __all__ = [
     "NAME_PREFIX",
     "SCREENING_DATA_SOURCE",
     "START",
+    "digest",
     "nodal_rate_deg_day",
     "perigee_rate_deg_day",
     "reference_population",
@@ -61,7 +65,11 @@ GEO_RADIUS_KM = 42164.17
 
 _J2 = 1.082616e-3  # WGS-72, as SGP4 has it
 _NAME_SUFFIX = {"DEBRIS": " DEB", "ROCKET BODY": " R/B"}
-_HBR_M = {"PAYLOAD": 5.0, "ROCKET BODY": 3.0, "DEBRIS": 1.0, "UNKNOWN": 5.0}  # handbook 3.4.3
+_PRINTED = {
+    "designator": "d", "epoch_jd": ".1f", "epoch_fr": ".8f", "mean_motion": ".8f",
+    "eccentricity": ".7f", "inclination": ".4f", "raan": ".4f", "arg_perigee": ".4f",
+    "mean_anomaly": ".4f", "bstar": ".4e", "mean_motion_dot": ".8f", "rev_at_epoch": "d",
+}  # fmt: skip
 _SLOT_SHARE_DEG = 0.05  # co-located GEO satellites lie within this of each other
 
 
@@ -100,12 +108,18 @@ def reference_population(objects: int | None = None, seed: int = 1) -> Catalog:
 
     Raises
     ------
-    ValueError
-        If `objects` is below 1.
+    ConfigError
+        If `objects` is below 1 or `seed` below 0.
     """
     table = tomllib.loads(_resource("population.toml"))
-    if objects is not None and objects < 1:
-        raise ValueError(f"objects = {objects}: a population has at least 1 object")
+    for key, value, least in (("objects", objects, 1), ("seed", seed, 0)):
+        if value is not None and value < least:
+            raise ConfigError(
+                f"reference population: {key} = {value} is not an integer of {least} or more",
+                key=key,
+                given=value,
+                allowed=f"{least} or more",
+            )
     names, kinds, cells = _read_cells()
     sizes = _component_sizes(table, names, kinds, cells, objects)
     parts: list[_Part] = []
@@ -119,6 +133,14 @@ def reference_population(objects: int | None = None, seed: int = 1) -> Catalog:
         parts.append(_draw_cells(table, group, kind, mine, sizes[f"{group} {kind}"], rng))
     part = _Part(*(np.concatenate([getattr(p, f) for p in parts]) for f in _Part.__annotations__))
     return _to_catalog(part, seed, _generator(seed, "bookkeeping"))
+
+
+def digest(catalog: Catalog) -> str:
+    """SHA-256 over designators, names, epochs and elements, printed as a TLE would."""
+    sha = hashlib.sha256("\n".join(catalog.name.tolist()).encode())
+    for column, form in _PRINTED.items():
+        sha.update("\n".join(format(v, form) for v in getattr(catalog, column).tolist()).encode())
+    return sha.hexdigest()
 
 
 def nodal_rate_deg_day(a: Floats, e: Floats, i: Floats) -> Floats:
@@ -346,12 +368,12 @@ def _class(edges: list[float], x: Floats) -> NDArray[np.int64]:
 def _to_catalog(part: _Part, seed: int, rng: np.random.Generator) -> Catalog:
     """Move every object from START back to its own epoch, round to TLE digits, name it."""
     n = len(part.a)
-    since_midnight = np.round(START.fr - part.age, 8)
+    since_midnight = _rounded(START.fr - part.age, 8)
     day = np.floor(since_midnight)
     age = START.fr - since_midnight
-    motion = np.round(_mean_motion(part.a), 8)
-    e = np.round(np.clip(part.e, 1e-7, 0.95), 7)
-    i = np.round(np.clip(part.i, 0.0, 180.0), 4)
+    motion = _rounded(_mean_motion(part.a), 8)
+    e = _rounded(np.clip(part.e, 1e-7, 0.95), 7)
+    i = _rounded(np.clip(part.i, 0.0, 180.0), 4)
     raan = part.raan - nodal_rate_deg_day(part.a, e, i) * age
     argp_rate = perigee_rate_deg_day(part.a, e, i)
     argp = part.argp - argp_rate * age
@@ -367,10 +389,10 @@ def _to_catalog(part: _Part, seed: int, rng: np.random.Generator) -> Catalog:
         ),
         international_designator=np.full(n, "UNKNOWN"),
         object_type=part.kind,
-        ops_status=np.full(n, ""),
+        ops_status=np.full(n, "UNKNOWN"),
         owner=np.full(n, ""),
         epoch_jd=START.jd + day,
-        epoch_fr=np.round(since_midnight - day, 8),
+        epoch_fr=_rounded(since_midnight - day, 8),
         mean_motion=motion,
         eccentricity=e,
         inclination=i,
@@ -378,12 +400,12 @@ def _to_catalog(part: _Part, seed: int, rng: np.random.Generator) -> Catalog:
         arg_perigee=_angle(argp),
         mean_anomaly=_angle(anomaly),
         bstar=np.array([float(f"{b:.4e}") for b in part.bstar.tolist()]),
-        mean_motion_dot=np.round(part.ndot, 8),
+        mean_motion_dot=_rounded(part.ndot, 8),
         mean_motion_ddot=np.zeros(n),
         element_set_no=np.full(n, 999, dtype=np.int64),
         rev_at_epoch=(rng.random(n) * 100_000).astype(np.int64),
         classification=np.full(n, "U"),
-        hbr_m=np.array([_HBR_M[kind] for kind in part.kind.tolist()]),
+        hbr_m=np.array([DEFAULT_HBR_M[kind] for kind in part.kind.tolist()]),
         mass_kg=np.full(n, np.nan),
         source_file=np.full(n, f"reference population (seed {seed})"),
         source_record=serial,
@@ -392,4 +414,9 @@ def _to_catalog(part: _Part, seed: int, rng: np.random.Generator) -> Catalog:
 
 def _angle(x: Floats) -> Floats:
     """Angle in [0, 360), four decimals [deg]."""
-    return np.asarray(np.mod(np.round(np.mod(x, 360.0), 4), 360.0))
+    return np.asarray(np.mod(_rounded(np.mod(x, 360.0), 4), 360.0), dtype=np.float64)
+
+
+def _rounded(x: Floats, digits: int) -> Floats:
+    """As a TLE prints it."""
+    return np.asarray(np.round(x, digits), dtype=np.float64)

@@ -47,7 +47,7 @@ def cumulative_counts(counts: NDArray[np.int64], total: int) -> NDArray[np.int64
     """Scale integer `counts` so that they sum to `total`, each within one of its share."""
     edges = np.concatenate([[0], np.cumsum(counts)])
     scaled = (2 * edges * total + edges[-1]) // (2 * edges[-1])  # rounded to nearest, in integers
-    return np.diff(scaled)
+    return np.asarray(np.diff(scaled), dtype=np.int64)
 
 
 def place_shell(

@@ -55,18 +55,7 @@ CLASSIFICATION = 'UNCLASSIFIED. "Research product of tracss_hpc, not an operatio
 _UNIX_EPOCH_JD = 2440587.5
 _CHUNK = 2048  # messages held as columns and text at once
 
-# SATCAT operational status codes in the words of the SANA registry [CelesTrak satcat-format].
-_OPS_STATUS = {
-    "+": "OPERATIONAL",
-    "-": "NONOPERATIONAL",
-    "P": "PARTIALLY_OPERATIONAL",
-    "B": "BACKUP",
-    "S": "STANDBY",
-    "X": "EXTENDED_MISSION",
-    "D": "DECAYED",
-    "?": "UNKNOWN",
-    "": "UNKNOWN",
-}
+# SANA words of an object nobody operates: no message is for it.
 _NOT_OPERATED = ("NONOPERATIONAL", "DECAYED", "DISPOSAL", "REENTRY_MODE")
 
 
@@ -244,11 +233,11 @@ def _find_column(
         return np.array([", ".join(filter(None, pair)) for pair in pairs])
     if line.object:
         if f"sat{line.object}_{name}" in conjunctions:
-            return np.asarray(conjunctions[f"sat{line.object}_{name}"])[rows]
+            return _as_text(np.asarray(conjunctions[f"sat{line.object}_{name}"])[rows])
         if name in trajectories:
             column: NDArray[Any] = trajectories[name][conjunctions[f"object{line.object}"][rows]]
             return column
-    return np.asarray(conjunctions[name])[rows] if name in conjunctions else None
+    return _as_text(np.asarray(conjunctions[name])[rows]) if name in conjunctions else None
 
 
 def _describe_trajectories(objects: Columns, facts: RunFacts) -> dict[str, NDArray[Any]]:
@@ -265,9 +254,6 @@ def _describe_trajectories(objects: Columns, facts: RunFacts) -> dict[str, NDArr
         keyword = find_keyword(name)
         if keyword is not None and keyword.default and column.dtype.kind == "U":
             told[name] = np.where(column == "", keyword.default, column)
-    told["ops_status"] = np.array(
-        [_OPS_STATUS.get(status, status) for status in told["ops_status"].tolist()]
-    )
     from_elements = told["ephemeris_name"] == "NONE"
     told.setdefault("covariance_method", np.where(from_elements, "DEFAULT", "CALCULATED"))
     told.setdefault("gravity_model", np.where(from_elements, facts.gravity_model, ""))
@@ -286,11 +272,11 @@ def _as_text(column: NDArray[Any]) -> NDArray[Any]:
     values = np.asarray(column)
     if values.dtype.kind not in "OSTU":
         return values
-    texts = values.astype(np.str_).tolist()
-    return np.array([_printable(text) for text in texts], dtype=np.str_)
+    return np.array([_printable(text) for text in values.tolist()], dtype=np.str_)
 
 
-def _printable(text: str) -> str:
+def _printable(text: str | bytes) -> str:
+    text = text.decode() if isinstance(text, bytes) else text
     if not text.isprintable():
         text = "".join(c if c.isprintable() else " " for c in text)
     return text.strip()

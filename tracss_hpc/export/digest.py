@@ -18,7 +18,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tracss_hpc.errors import InputDataError, UsageError
+from tracss_hpc.export.opening import open_file
 
 __all__ = ["DIGESTED_GROUPS", "digest_file", "first_difference", "hdf5_version"]
 
@@ -35,7 +35,7 @@ _END = ("\uffff", b"")
 def digest_file(path: str | Path) -> str:
     """SHA-256 of the result in `path`, as 64 hexadecimal digits."""
     total = hashlib.sha256()
-    with _open(path) as file:
+    with open_file(path) as file:
         for label, value in _entries(file):
             # Lengths first, so that no two different lists of entries give the same bytes.
             total.update(f"{len(label.encode())}:{len(value)}:".encode())
@@ -46,7 +46,7 @@ def digest_file(path: str | Path) -> str:
 
 def first_difference(a: str | Path, b: str | Path) -> str:
     """Where the results of two files first differ, in words; blank when their digests are equal."""
-    with _open(a) as file_a, _open(b) as file_b:
+    with open_file(a) as file_a, open_file(b) as file_b:
         pairs = zip_longest(_entries(file_a), _entries(file_b), fillvalue=_END)
         for one, other in pairs:
             if one[0] != other[0]:
@@ -60,17 +60,6 @@ def first_difference(a: str | Path, b: str | Path) -> str:
 def hdf5_version() -> str:
     """Versions of h5py and of the HDF5 library it carries."""
     return f"HDF5 {h5py.version.hdf5_version} (h5py {h5py.__version__})"
-
-
-def _open(path: str | Path) -> Any:
-    try:
-        return h5py.File(path, "r")
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file; give the results.h5 of a run") from None
-    except OSError as error:
-        raise InputDataError(
-            f"{path}: not an HDF5 file ({error}); give the results.h5 of a run", file=str(path)
-        ) from None
 
 
 def _entries(file: Any) -> Iterator[tuple[str, bytes]]:

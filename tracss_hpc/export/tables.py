@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from tracss_hpc.epochs import format_times, parse_epoch
 from tracss_hpc.errors import InputDataError, UsageError
+from tracss_hpc.export.opening import open_file
 
 __all__ = ["ConjunctionTable", "format_csv", "format_table", "read_table"]
 
@@ -71,8 +71,8 @@ def read_table(
     UsageError
         If there is no such file, or no object of the run has the designator.
     """
-    try:
-        with h5py.File(path, "r") as file:
+    with open_file(path) as file:
+        try:
             start = file.attrs["start_screen_period"]
             designators = file["objects/object_designator"][()]
             names = file["objects/object_name"].asstr()[()]
@@ -80,14 +80,13 @@ def read_table(
             columns = {
                 key: item.asstr()[()] if item.dtype.kind in "OS" else item[()]
                 for key, item in group.items()
-                if item.ndim == 1 and len(item) == len(group["tca"])
+                if item.ndim == 1 and len(item) == len(group["tca"]) and not item.is_scale
             }
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file; give the results.h5 of a run") from None
-    except (OSError, KeyError) as error:
-        raise InputDataError(
-            f"{path}: not a results file ({error}); give the results.h5 of a run", file=str(path)
-        ) from None
+        except KeyError as error:
+            raise InputDataError(
+                f"{path}: not a results file ({error}); give the results.h5 of a run",
+                file=str(path),
+            ) from None
     if designator is not None and designator not in designators:
         raise UsageError(
             f"object {designator} is not in {path}, which holds {len(np.unique(designators))} "

@@ -83,7 +83,7 @@ def parse_cdms(text: str, *, file: str = "<text>") -> CdmTable:
         raw = _split_json(text, file)
     elif start.startswith("<"):
         raw = _split_xml(text, file)
-    elif start == _FIRST + ",":
+    elif start in (_FIRST + ",", f'"{_FIRST}'):
         raw = _split_csv(text, file)
     else:
         raw = _split_kvn(text, file)
@@ -117,7 +117,7 @@ def _split_kvn(text: str, file: str) -> Iterator[_Raw]:
             unit = _UNITS[key]
             if unit and value.endswith(f" [{unit}]"):
                 values[key] = value[: -len(unit) - 3].rstrip()
-            elif value[-1] == "]":
+            elif value[-1:] == "]":
                 values[key] = _strip_unit(key, value, file, number)
             else:
                 values[key] = value
@@ -267,7 +267,7 @@ def _split_csv(text: str, file: str) -> Iterator[_Raw]:
         once: dict[str, str] = {}
         for key in header:
             _add(once, key.strip(), CDM_VERSION, file, 1, 1 if key in once else None)
-        for row in reader:
+        for row in filter(None, reader):
             number = reader.line_num
             if len(row) != len(header):
                 _fail(file, number, "", len(row), f"{len(header)} values", "columns do not match")

@@ -1,0 +1,68 @@
+"""Readers of the shared risk tables: states and covariances in km, km/s, own RTN."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.oracles.pc import rtn_rows
+
+LOWER = np.tril_indices(3)
+
+
+class Pairs(NamedTuple):
+    """Arguments of `find_encounters` besides the hard-body radius."""
+
+    state1: NDArray[np.float64]
+    state2: NDArray[np.float64]
+    covariance1: NDArray[np.float64]
+    covariance2: NDArray[np.float64]
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as f:
+        return list(csv.DictReader(f))
+
+
+def column(rows: list[dict[str, str]], key: str) -> NDArray[np.float64]:
+    return np.array([float(row[key]) for row in rows])
+
+
+def inertial_pairs(rows: list[dict[str, str]], km: NDArray[np.float64] | float) -> Pairs:
+    """Rows r1_x .. v2_z, C1_11 .. C2_33 (inertial 3x3); `km` is the rows' length unit in km."""
+    scale = np.broadcast_to(km, len(rows))
+    states, packed = [], []
+    for k in "12":
+        names = [f"{q}{k}_{axis}" for q in "rv" for axis in "xyz"]
+        state = np.array([[float(row[name]) for name in names] for row in rows])
+        states.append(state * scale[:, None])
+        covariance = np.zeros((len(rows), 3, 3))
+        for i, j in zip(*LOWER, strict=True):
+            covariance[:, i, j] = column(rows, f"C{k}_{i + 1}{j + 1}") * scale**2
+            covariance[:, j, i] = covariance[:, i, j]
+        turned = [m @ c @ m.T for m, c in zip(map(rtn_rows, states[-1]), covariance, strict=True)]
+        packed.append(np.array([c[LOWER] for c in turned]))
+    return Pairs(states[0], states[1], packed[0], packed[1])
+
+
+def read_cdm(path: Path) -> tuple[Pairs, float]:
+    """One published CDM as a batch of one, and its combined hard-body radius [m]."""
+    header, *objects = re.split(r"^OBJECT\s*=\s*OBJECT[12]\s*$", path.read_text(), flags=re.M)
+    states, covariances = [], []
+    for text in objects:
+        states.append([number(text, key) for key in ("X", "Y", "Z", "X_DOT", "Y_DOT", "Z_DOT")])
+        keys = ("CR_R", "CT_R", "CT_T", "CN_R", "CN_T", "CN_N")
+        covariances.append([number(text, key) * 1e-6 for key in keys])
+    arrays = (np.array([values]) for values in (*states, *covariances))
+    return Pairs(*arrays), number(header, "COMMENT HBR")
+
+
+def number(text: str, key: str) -> float:
+    match = re.search(rf"^{key}\s*=\s*(\S+)", text, flags=re.M)
+    assert match is not None, key
+    return float(match.group(1))

@@ -1,0 +1,80 @@
+"""Units and long names of every column of results.h5.
+
+Feeds hdf5.py. A column that is a CDM keyword in lower case takes unit and long name from the one
+keyword table of messages.cdm; what is ours alone stands here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tracss_hpc.messages.cdm import CDM_KEYWORDS
+
+__all__ = ["COVARIANCE_ELEMENTS", "ColumnInfo", "describe_column"]
+
+#: Elements of the RTN covariance in CDM order: lower triangle by rows.
+COVARIANCE_ELEMENTS = tuple(
+    f"C{row}_{column}".upper()
+    for i, row in enumerate(("r", "t", "n", "rdot", "tdot", "ndot"))
+    for column in ("r", "t", "n", "rdot", "tdot", "ndot")[: i + 1]
+)
+
+
+@dataclass(frozen=True)
+class ColumnInfo:
+    """What a reader must know of a column; blank unit: a text or a pure number."""
+
+    unit: str
+    long_name: str
+    frame: str = ""
+
+
+_SECONDS = "seconds since {start}"
+_OWN = {
+    "tca": ColumnInfo(_SECONDS, "time of closest approach, UTC"),
+    "epoch": ColumnInfo(_SECONDS, "epoch of the element set, UTC"),
+    "status_time": ColumnInfo(_SECONDS, "time the trajectory ended, UTC; blank when it did not"),
+    "time": ColumnInfo(_SECONDS, "time, UTC"),
+    "status": ColumnInfo("", "ok, decayed, sgp4_error_N, sgp4_diverged, stale or duplicate"),
+    "regime": ColumnInfo("", "orbit regime, handbook table 3.4.1"),
+    "span_days": ColumnInfo("d", "propagation span from run start"),
+    "primary": ColumnInfo("", "1: on the list of primaries"),
+    "object1": ColumnInfo("", "row of object 1 in group objects"),
+    "object2": ColumnInfo("", "row of object 2 in group objects"),
+    "in_volume": ColumnInfo("", "1: the other object lies in this object's volume at TCA"),
+    "caught": ColumnInfo("", "1: in_volume, and this object is a primary inside its span"),
+    "age": ColumnInfo("d", "age of the element set at run start, |run start - epoch|"),
+    "sigma_r": ColumnInfo("m", "standard deviation of the radial position", "RTN"),
+    "sigma_t": ColumnInfo("m", "standard deviation of the in-track position", "RTN"),
+    "sigma_n": ColumnInfo("m", "standard deviation of the cross-track position", "RTN"),
+    "covariance": ColumnInfo(
+        "m**2, m**2/s, m**2/s**2", "covariance of position and velocity, own RTN", "RTN"
+    ),
+    "combined_hbr": ColumnInfo("m", "sum of both hard-body radii"),
+    "encounter_status": ColumnInfo("", "0: assessed as is; other codes: assess/encounter.py"),
+    "at_discontinuity": ColumnInfo("", "1: one-sided minimum at a jump of SDP4"),
+    "source_file": ColumnInfo("", "name of the file the element set was read from"),
+    "source_record": ColumnInfo("", "line or record number in that file"),
+    "file": ColumnInfo("", "name of the input file"),
+    "record": ColumnInfo("", "line or record number"),
+    "designator": ColumnInfo("", "object designator as printed"),
+    "reason": ColumnInfo("", "why the record was not taken"),
+    "range": ColumnInfo("m", "distance"),
+    "range_rate": ColumnInfo("m/s", "rate of the distance"),
+    "size": ColumnInfo("m", "size of the jump"),
+    "error": ColumnInfo("m", "largest difference of the node polynomials to SGP4 at check times"),
+    "start": ColumnInfo(_SECONDS, "start of the block, UTC"),
+}
+_CDM = {k.name.lower(): ColumnInfo(k.unit, k.long_name) for k in CDM_KEYWORDS}
+
+
+def describe_column(name: str, start: str) -> ColumnInfo:
+    """Unit and meaning of column `name`; `start` is the run start in ISO form."""
+    plain = name.removeprefix("sat1_").removeprefix("sat2_")
+    info = _OWN.get(plain) or _CDM.get(plain) or ColumnInfo("", plain.replace("_", " "))
+    frame = info.frame
+    if plain in ("x", "y", "z", "x_dot", "y_dot", "z_dot"):
+        frame = "EME2000"
+    elif plain.startswith(("relative_position", "relative_velocity")):
+        frame = "RTN"
+    return ColumnInfo(info.unit.format(start=start), info.long_name, frame)

@@ -1,0 +1,88 @@
+"""Products of a results file: messages and pictures, during a run or later from the file.
+
+Fed by results.h5 alone, so that `tracss-hpc export` gives what the run would have given; feeds the
+folders `cdm/` and `plots/` of the run directory.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from tracss_hpc.config import Config, resolve
+from tracss_hpc.epochs import parse_epoch
+from tracss_hpc.export.cdm import RunFacts, write_cdms
+from tracss_hpc.export.cdm_selection import select_conjunctions
+from tracss_hpc.export.hdf5 import Results, read_results
+
+__all__ = ["export_products", "export_results"]
+
+_log = logging.getLogger("tracss_hpc")
+
+
+def export_results(path: Path, overrides: Sequence[str] = ()) -> None:
+    """Write messages and pictures of a results file into its folder.
+
+    Parameters
+    ----------
+    path : Path
+        A results.h5.
+    overrides : sequence of str
+        ``export.key=value``; the run's own export settings hold otherwise.
+    """
+    results = read_results(path)
+    stored = tomllib.loads(str(results.attributes["config"]))
+    flat = {f"{s}.{k}": v for s, section in stored.items() for k, v in section.items()}
+    config = resolve(None, flat)
+    if overrides:
+        given = resolve(None, list(overrides))
+        names = {word.split("=", 1)[0].split(".", 1)[1] for word in overrides}
+        flat |= {f"export.{name}": getattr(given.export, name) for name in sorted(names)}
+        config = resolve(None, flat)
+    export_products(path.parent, results, config)
+
+
+def export_products(folder: Path, results: Results, config: Config) -> None:
+    """Write what the export settings ask for, and log what the filters left out."""
+    export = config.export
+    if export.cdm:
+        selection = select_conjunctions(
+            results.conjunctions,
+            min_pc=export.cdm_min_pc,
+            max_miss_km=export.cdm_max_miss_km,
+            objects=export.cdm_objects,
+            max_count=export.cdm_max,
+        )
+        paths = write_cdms(
+            folder / "cdm", results.objects, results.conjunctions, _facts(results, config),
+            rows=selection.rows, formats=export.cdm, precision=export.cdm_precision,
+        )  # fmt: skip
+        left = ", ".join(f"{count} by {name}" for name, count in selection.left_out.items())
+        _log.info(
+            "%d CDMs in %s; left out: %s",
+            len(selection.rows), ", ".join(p.name for p in paths), left or "none",
+        )  # fmt: skip
+    if export.plots:
+        from tracss_hpc.report.figures import draw_all, save_figures
+
+        start = str(results.attributes["start_screen_period"])
+        title = str(results.attributes["title"])
+        figures = draw_all(results.objects, results.conjunctions, start, title)
+        paths = save_figures(figures, folder / "plots")
+        _log.info("%d pictures in %s", len(paths), folder / "plots")
+
+
+def _facts(results: Results, config: Config) -> RunFacts:
+    """What all messages of the run share; CREATION_DATE is the run's own."""
+    attributes = results.attributes
+    created = dt.datetime.fromisoformat(str(attributes["created"]))
+    return RunFacts(
+        start=parse_epoch(str(attributes["start_screen_period"])),
+        created=parse_epoch(created.strftime("%Y-%m-%dT%H:%M:%S.%f")),
+        run_id=str(attributes["run_id"]),
+        correlation_id=str(attributes["correlation_id"]),
+        originator=config.run.originator,
+    )

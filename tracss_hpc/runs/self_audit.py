@@ -1,0 +1,103 @@
+"""The self-audit of a run on all ranks: draw, share the blocks out, join, state the bound.
+
+Fed by the problem and the gathered conjunctions; feeds the group `audit`. The science is in
+screen.audit; this only spreads it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracss_hpc.parallel.comm import Comm, gather_arrays, work_queue
+from tracss_hpc.screen.audit import RunEvents, audit_block, draw_samples, plan_samples
+from tracss_hpc.screen.audit import STEPS_PER_BLOCK
+from tracss_hpc.screen.screening import ScreeningProblem
+
+__all__ = ["audit_groups"]
+
+
+def audit_groups(
+    comm: Comm | None,
+    problem: ScreeningProblem,
+    regimes: NDArray[np.str_],
+    active: NDArray[np.int64],
+    designator: NDArray[np.int64],
+    events: dict[str, NDArray[Any]],
+    window_s: float,
+    *,
+    seed: int,
+    min_conjunctions: int,
+    max_pair_steps: int,
+) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any]]:
+    """Groups `audit`, `audit/missed`, `audit/invented` and the attributes of `audit`."""
+    run = RunEvents(**events)
+    samples = draw_samples(regimes, window_s, seed, max_pair_steps=max_pair_steps)
+    samples = plan_samples(samples, run, min_conjunctions)
+    blocks = np.unique(samples.start_s)
+    own: dict[str, list[NDArray[np.int64]]] = {"found": [], "missed": [], "invented": []}
+    for number in work_queue(comm, len(blocks)):
+        objects = samples.objects[samples.start_s == blocks[number]]
+        count = audit_block(problem, float(blocks[number]), window_s, objects, run)
+        for name, rows in own.items():
+            rows.append(getattr(count, name))
+    empty = np.empty((0, 3), np.int64)
+    parts = gather_arrays(comm, {k: np.concatenate([*v, empty]) for k, v in own.items()})
+    if not parts:
+        return {}, {"statement": ""}
+    found, missed, invented = (
+        np.unique(np.concatenate([p[name] for p in parts]), axis=0) for name in own
+    )
+    pair_steps = len(samples) * len(regimes) * STEPS_PER_BLOCK
+    attributes = {
+        "found": len(found),
+        "missed": len(missed),
+        "invented": len(invented),
+        "samples": len(samples),
+        "pair_steps": pair_steps,
+        "seed": seed,
+        "recall_bound_95": _bound(len(found), len(missed)),
+        "statement": _statement(len(found), len(missed), len(invented), len(samples)),
+    }
+    rows = active[samples.objects]
+    groups = {
+        "audit": {
+            "object": rows.astype(np.int64),
+            "object_designator": designator[rows],
+            "start": samples.start_s,
+        },
+        "audit/missed": _event_columns(missed, active, designator),
+        "audit/invented": _event_columns(invented, active, designator),
+    }
+    return groups, attributes
+
+
+def _bound(found: int, missed: int) -> float:
+    """95 % lower bound of recall by the rule of three; NaN when it does not apply."""
+    return 1.0 - 3.0 / found if found and not missed else float("nan")
+
+
+def _statement(found: int, missed: int, invented: int, samples: int) -> str:
+    if not samples:
+        return "no audit"
+    text = f"{samples} samples, {found} conjunctions, {missed} missed, {invented} invented"
+    if not found:
+        return f"{text}: no bound"
+    if missed:
+        return f"{text}: the run is not complete"
+    return f"{text}: recall >= {max(0.0, 1.0 - 3.0 / found):.4f} (95 %)"
+
+
+def _event_columns(
+    events: NDArray[np.int64], active: NDArray[np.int64], designator: NDArray[np.int64]
+) -> dict[str, NDArray[Any]]:
+    first, second = active[events[:, 0]], active[events[:, 1]]
+    return {
+        "object1": first.astype(np.int64),
+        "object2": second.astype(np.int64),
+        "sat1_object_designator": designator[first],
+        "sat2_object_designator": designator[second],
+        "tca": events[:, 2] / 1e6,
+    }

@@ -1,0 +1,87 @@
+"""The table a run prints: who was screened, what was found, how sure, and where the time went.
+
+Fed by the results and the ledger's stages; also kept as summary.txt in the run directory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tracss_hpc.catalog.regimes import REGIMES
+from tracss_hpc.epochs import format_times, parse_epoch
+from tracss_hpc.export.hdf5 import Results
+
+__all__ = ["summarise"]
+
+
+def summarise(results: Results, stages: Sequence[Mapping[str, Any]], folder: Path) -> str:
+    """The summary as text; written to summary.txt too."""
+    o, c, attributes = results.objects, results.conjunctions, results.attributes
+    screened = (o["status"] != "stale") & (o["status"] != "duplicate")
+    pairs = np.unique(np.sort(np.stack([c["object1"], c["object2"]], 1), axis=1), axis=0)
+    lines = [
+        f"{attributes['title']}",
+        f"window {attributes['start_screen_period']} to {attributes['stop_screen_period']} UTC",
+        "",
+        f"{'regime':<12}{'objects':>9}{'ended':>8}{'conjunctions as object1':>26}",
+    ]
+    first = o["regime"][c["object1"]]
+    for regime in REGIMES:
+        member = screened & (o["regime"] == regime)
+        if member.any():
+            ended = int((member & (o["status"] != "ok")).sum())
+            count = int((first == regime).sum())
+            lines.append(f"{regime:<12}{int(member.sum()):>9,}{ended:>8,}{count:>26,}")
+    lines += [
+        f"{'all':<12}{int(screened.sum()):>9,}"
+        f"{int((screened & (o['status'] != 'ok')).sum()):>8,}{len(c['tca']):>26,}",
+        "",
+        f"{len(pairs):,} pairs meet; {len(results.groups['colocated']['object1']):,} pairs share an "
+        f"element set; {len(results.groups['rejected']['record']):,} input records rejected",
+        f"self-audit: {results.group_attributes['audit']['statement']}",
+        "",
+        *_riskiest(results),
+        "",
+        *_times(stages),
+        "",
+        f"results in {folder}: results.h5, run.log, provenance.json"
+        + "".join(f", {name}/" for name in ("cdm", "plots") if (folder / name).is_dir()),
+    ]
+    text = "\n".join(lines)
+    (folder / "summary.txt").write_text(text + "\n", encoding="utf-8")
+    return text
+
+
+def _riskiest(results: Results, count: int = 10) -> list[str]:
+    o, c = results.objects, results.conjunctions
+    pc = np.nan_to_num(c["collision_probability"], nan=-1.0)
+    rows = np.lexsort((c["miss_distance"], -pc))[:count]
+    start = parse_epoch(str(results.attributes["start_screen_period"]))
+    when = format_times(start, c["tca"][rows], 3) if len(rows) else []
+    lines = [
+        f"{'riskiest: TCA (UTC)':<25}{'object 1':<27}{'object 2':<27}{'miss [m]':>10}"
+        f"{'speed [km/s]':>14}{'Pc':>11}"
+    ]
+    for row, t in zip(rows.tolist(), when, strict=True):
+        names = [
+            f"{c[f'sat{k}_object_designator'][row]} {o['object_name'][c[f'object{k}'][row]]}"[:26]
+            for k in (1, 2)
+        ]
+        probability = c["collision_probability"][row]
+        lines.append(
+            f"{t:<25}{names[0]:<27}{names[1]:<27}{c['miss_distance'][row]:>10.1f}"
+            f"{c['relative_speed'][row] / 1e3:>14.3f}"
+            + (f"{probability:>11.2e}" if probability == probability else f"{'':>11}")
+        )
+    return lines if len(rows) else ["no conjunctions"]
+
+
+def _times(stages: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = [f"{'stage':<14}{'wall [s]':>10}{'CPU of rank 0 [s]':>20}"]
+    lines += [f"{s['name']:<14}{s['wall_s']:>10.1f}{s['cpu_s']:>20.1f}" for s in stages]
+    total = sum(s["wall_s"] for s in stages)
+    return [*lines, f"{'all':<14}{total:>10.1f}"]
