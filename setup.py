@@ -25,7 +25,7 @@ if X86_64:
 
 
 def extension(source: Path, level: str, flags: list[str]) -> Extension:
-    """One kernel at one level, compiled from a copy: Cython puts the module's name in the C code."""
+    """One kernel at one level, from a copy: Cython puts the module's name in the C code."""
     copy = ROOT / "build" / "cython" / f"{source.stem}_{level}.pyx"
     copy.parent.mkdir(parents=True, exist_ok=True)
     text = source.read_text()
@@ -62,5 +62,5 @@ setup(
             "cdivision": not DEBUG,
             "initializedcheck": DEBUG,
         },
-    )
+    ),
 )

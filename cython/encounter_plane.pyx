@@ -333,7 +333,8 @@ cdef double circle_row(double sx, double sz, double xm, double zm, double hbr) n
 cdef double taylor_rule(double u, double p, double a, double b) noexcept nogil:
     """The disk is small: pi R^2 sum of (R/2)^2k Laplacian^k f / (k! (k+1)!), k <= 4.
 
-    Taken at its centre; derivatives of a Gaussian f are Hermite polynomials. Rest < 2e-13 for u (1 + b) + p a < 0.16.
+    Taken at its centre; the derivatives of a Gaussian f are Hermite polynomials. The rest is
+    < 2e-13 for u (1 + b) + p a < 0.16.
     """
     cdef double a2 = a * a, b2 = b * b
     cdef double p2 = 0.25 * p * p, u2 = 0.25 * u * u

@@ -263,14 +263,16 @@ class Assess:
     covariance_table: str = parameter(
         "", _PATH, "TOML that replaces the default covariance of GP objects."
     )
-    solar: str = parameter("max", choice("max", "min"), "Solar activity of the default covariance.")
+    solar: Literal["max", "min"] = parameter(
+        "max", choice("max", "min"), "Solar activity of the default covariance."
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class Export:
     """What is written besides results.h5."""
 
-    cdm: tuple[str, ...] = parameter(
+    cdm: tuple[Literal["kvn", "json", "xml", "csv"], ...] = parameter(
         ("kvn",),
         list_of(choice("kvn", "json", "xml", "csv"), single=True),
         "CDM formats; an empty list writes none.",
@@ -283,7 +285,7 @@ class Export:
         "CDMs with one of these designators; empty: all.",
     )
     cdm_max: int = parameter(10000, integer(0), "At most so many CDMs, riskiest first; 0: all.")
-    cdm_precision: str = parameter(
+    cdm_precision: Literal["operational", "full"] = parameter(
         "operational", choice("operational", "full"), "full: 17 digits, reads back identically."
     )
     compression: str = parameter(

@@ -16,7 +16,7 @@ __all__ = [
 #: Length of the UTC day of the run's time scale [s]; leap seconds are ignored (they are logged).
 DAY_S = 86400.0
 
-#: Earth gravitational parameter [km^3/s^2], WGS-84 (NIMA TR8350.2, table 3.1: 3986004.418e8 m^3/s^2).
+#: Earth gravitational parameter [km^3/s^2], WGS-84 (NIMA TR8350.2, table 3.1).
 MU_KM3_S2 = 398600.4418
 
 #: Earth equatorial radius [km], WGS-84 (NIMA TR8350.2, table 3.1).

@@ -63,7 +63,7 @@ def screen(label: str, catalog: Catalog, hours: float) -> Counted:
         both = np.sort(np.stack([rank[found.object1], rank[found.object2]]), axis=0)
         pairs.append(np.array([f"{ORDER[i]} × {ORDER[j]}" for i, j in both.T]))
         speeds.append(np.linalg.norm(found.state2[:, 3:] - found.state1[:, 3:], axis=1))
-        print(f"{label}: {start / 3600 + 6:g} h, {sum(map(len, pairs))} conjunctions", flush=True)
+        print(f"{label}: from {start / 3600:g} h on, {len(found)} conjunctions", flush=True)
     return Counted(label, n, np.concatenate(pairs), np.concatenate(speeds))
 
 
@@ -86,22 +86,24 @@ def draw(real: Counted, synthetic: Counted, hours: float) -> Figure:
     )
     y = np.arange(len(rows))
     for shift, index, color, counted in (
-        (-0.2, 1, "#33415c", real),
-        (0.2, 2, "#e07a1f", synthetic),
+        (-0.14, 1, "#33415c", real),
+        (0.14, 2, "#e07a1f", synthetic),
     ):
         counts = np.array([row[index] for row in rows], dtype=float)
         low = np.minimum(np.sqrt(counts), counts * 0.99)
         label = f"{counted.label} ({counted.objects:,} objects, {len(counted.speed):,} rows)"
-        left.barh(y + shift, counts, 0.38, color=color, label=label,
-                  xerr=[low, np.sqrt(counts)], error_kw={"lw": 0.9, "ecolor": "0.35"})  # fmt: skip
+        left.errorbar(
+            counts, y + shift, xerr=[low, np.sqrt(counts)],
+            fmt="o", ms=5.5, lw=1.2, color=color, label=label,
+        )  # fmt: skip
         right.stairs(np.histogram(counted.speed, SPEED_EDGES)[0], SPEED_EDGES, color=color, lw=1.6)
     left.set_yticks(y, [row[0] for row in rows])
     left.invert_yaxis()
     left.set_xscale("log")
-    left.set_xlim(1.0, None)
+    left.set_xlim(3.0, None)
     left.set_xlabel(f"conjunctions in {hours:g} h (bars: ± square root of the count)")
     left.set_title("By pair of regimes", fontsize=11)
-    left.grid(axis="x", color="0.9")
+    left.grid(color="0.9")
     left.set_axisbelow(True)
     right.set_yscale("log")
     right.set_xlim(0.0, 18.0)
@@ -109,6 +111,7 @@ def draw(real: Counted, synthetic: Counted, hours: float) -> Figure:
     right.set_ylabel(f"conjunctions per 0.5 km/s in {hours:g} h")
     right.set_title("By relative speed", fontsize=11)
     right.grid(color="0.9")
+    right.set_axisbelow(True)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle(
         f"Reference population against the catalog it was made from, HAC volumes, "

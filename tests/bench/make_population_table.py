@@ -72,8 +72,8 @@ SHELLS = [
 ]
 
 #: Measured on the screened population, not on the catalog: how far satellites of one shell stay
-#: apart where their planes cross [km], and which part of them does not care. Found by bisection
-#: until the conjunctions inside each shell agree with the real catalog's (docs/population.md).
+#: apart where their planes cross [km], and which part of them does not care. Adjusted by trial
+#: until the conjunctions of one hour inside each shell came near the real catalog's.
 KEEP_OUT = {
     "LEO-43-485": (50.0, 0.75),
     "LEO-53-475": (50.0, 1.0),

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
-from tracss_hpc.catalog.shells import cumulative_counts, normal, place_shell
+from tracss_hpc.catalog.shells import place_shell
 from tracss_hpc.constants import RE_KM
 
 SHELL: dict[str, Any] = {
@@ -82,18 +81,3 @@ def test_pairs_fly_side_by_side(rng: np.random.Generator) -> None:
     _, raan, u = place_shell(SHELL | {"paired": 10}, 180, rng)
     near = closest_approaches(raan, u) < 20.0
     assert 8 <= near.sum() <= 12
-
-
-@pytest.mark.parametrize("total", [1, 7, 60, 61, 1000])
-def test_cumulative_counts_sum_exactly_and_stay_fair(total: int) -> None:
-    counts = np.array([1, 0, 10, 49], dtype=np.int64)
-    scaled = cumulative_counts(counts, total)
-    assert scaled.sum() == total
-    assert np.all(np.abs(scaled - counts * total / 60) <= 1.0)
-    assert total != 60 or scaled.tolist() == counts.tolist()
-
-
-def test_normal_has_unit_variance(rng: np.random.Generator) -> None:
-    x = normal(rng, 200_000)
-    assert abs(x.mean()) < 0.01
-    assert abs(x.std() - 1.0) < 0.01

@@ -27,8 +27,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tracss_hpc.catalog.draws import (
+    Floats,
+    angles_by_class,
+    angles_from_histogram,
+    at_quantiles,
+    class_of,
+    cumulative_counts,
+    normal,
+)
 from tracss_hpc.catalog.hbr import DEFAULT_HBR_M
-from tracss_hpc.catalog.shells import Floats, cumulative_counts, normal, place_shell
+from tracss_hpc.catalog.shells import place_shell
 from tracss_hpc.catalog.table import Catalog
 from tracss_hpc.constants import DAY_S, MU_KM3_S2, RE_KM
 from tracss_hpc.epochs import Epoch
@@ -211,43 +220,44 @@ def _draw_shell(
     if n == 0:
         return _empty()
     a, raan, u = place_shell(shell, n, rng)
+    p = table["probabilities"]
     mean, spread = shell["arg_perigee_deg"]
     argp = 360.0 * rng.random(n) if spread > 90 else mean + spread * normal(rng, n)
     rank = rng.random(n)
     return _Part(
         kind=np.full(n, "PAYLOAD"),
         a=a,
-        e=_quantile(table, shell["eccentricity"], rng.random(n)),
+        e=at_quantiles(p, shell["eccentricity"], rng.random(n)),
         i=np.abs(shell["inclination_deg"] + shell["inclination_scatter_deg"] * normal(rng, n)),
         raan=raan,
         argp=argp,
         u=u,
-        bstar=_quantile(table, shell["bstar"], rank),
-        ndot=_quantile(table, shell["mean_motion_dot"], rank),
-        age=_quantile(table, table["shell_age_days"], rng.random(n)),
+        bstar=at_quantiles(p, shell["bstar"], rank),
+        ndot=at_quantiles(p, shell["mean_motion_dot"], rank),
+        age=at_quantiles(p, table["shell_age_days"], rng.random(n)),
     )
 
 
 def _draw_belt(table: dict[str, Any], n: int, rng: np.random.Generator) -> _Part:
     """Station-kept GEO satellites: one per slot, and those that share a slot."""
-    belt = table["belt"]
+    belt, p = table["belt"], table["probabilities"]
     sharing = (n * int(belt["colocated"])) // int(belt["objects"])
-    slots = _from_histogram(belt["longitude_counts"], n - sharing, rng)
+    slots = angles_from_histogram(belt["longitude_counts"], n - sharing, rng)
     host = (rng.random(sharing) * len(slots)).astype(np.int64)
     lon = np.concatenate([slots, slots[host] + _SLOT_SHARE_DEG * (2.0 * rng.random(sharing) - 1.0)])
     raan = 360.0 * rng.random(n)
     rank = rng.random(n)
     return _Part(
         kind=np.full(n, "PAYLOAD"),
-        a=GEO_RADIUS_KM + _quantile(table, belt["radius_offset_km"], rng.random(n)),
-        e=_quantile(table, belt["eccentricity"], rng.random(n)),
-        i=_quantile(table, belt["inclination_deg"], rng.random(n)),
+        a=GEO_RADIUS_KM + at_quantiles(p, belt["radius_offset_km"], rng.random(n)),
+        e=at_quantiles(p, belt["eccentricity"], rng.random(n)),
+        i=at_quantiles(p, belt["inclination_deg"], rng.random(n)),
         raan=raan,
         argp=360.0 * rng.random(n),
         u=lon + GMST_AT_START_DEG - raan,
-        bstar=_quantile(table, belt["bstar"], rank),
-        ndot=_quantile(table, belt["mean_motion_dot"], rank),
-        age=_quantile(table, table["group"]["GEO"]["age_days"], rng.random(n)),
+        bstar=at_quantiles(p, belt["bstar"], rank),
+        ndot=at_quantiles(p, belt["mean_motion_dot"], rank),
+        age=at_quantiles(p, table["group"]["GEO"]["age_days"], rng.random(n)),
     )
 
 
@@ -262,7 +272,7 @@ def _draw_cells(
     """Objects of one type in one group, uniform within their histogram cells."""
     if n == 0:
         return _empty()
-    own = table["group"][group]
+    own, p = table["group"][group], table["probabilities"]
     rows = np.repeat(cells[:, :3], cumulative_counts(cells[:, 3], n), axis=0)
     x, i, e = (
         edges[bins] + (edges[bins + 1] - edges[bins]) * rng.random(n)
@@ -273,17 +283,17 @@ def _draw_cells(
         )
     )
     a = GEO_RADIUS_KM + x if group == "GEO" else (RE_KM + x) / (1.0 - e)
-    by_i = _class(own["class_inclination_edges_deg"], i)
-    by_e = _class(own["class_eccentricity_edges"], e)
-    by_x = _class(own["class_altitude_edges_km"], x)
+    by_i = class_of(own["class_inclination_edges_deg"], i)
+    by_e = class_of(own["class_eccentricity_edges"], e)
+    by_x = class_of(own["class_altitude_edges_km"], x)
     if group == "HEO":
         by_e = by_e * (len(own["class_inclination_edges_deg"]) - 1) + by_i
-    raan = _by_class(own[kind]["raan_counts"], by_i, rng)
-    argp = _by_class(own[kind]["arg_perigee_counts"], by_e, rng)
+    raan = angles_by_class(own[kind]["raan_counts"], by_i, rng)
+    argp = angles_by_class(own[kind]["arg_perigee_counts"], by_e, rng)
     u = argp + 360.0 * rng.random(n)
     if group == "GEO":
         librating = np.abs(x) < 40.0
-        lon = _from_histogram(own["librating_longitude_counts"], n, rng)
+        lon = angles_from_histogram(own["librating_longitude_counts"], n, rng)
         u = np.where(librating, lon + GMST_AT_START_DEG - raan, u)
     rank = rng.random(n)
     bstar, ndot = np.zeros(n), np.zeros(n)
@@ -292,8 +302,10 @@ def _draw_cells(
             known = [(abs(m - k), m) for m, q in enumerate(own[kind][key]) if q]
             if known:
                 at = by_x == k
-                column[at] = _quantile(table, own[kind][key][min(known)[1]], rank[at])
-    age = _quantile(table, own["age_days"], rng.random(n))
+                column[at] = at_quantiles(
+                    table["probabilities"], own[kind][key][min(known)[1]], rank[at]
+                )
+    age = at_quantiles(p, own["age_days"], rng.random(n))
     part = _Part(np.full(n, kind), a, e, i, raan, argp, u, bstar, ndot, age)
     if (group, kind) == ("LEO", "PAYLOAD"):
         part = _bring_together(part, table["companions"], n / int(cells[:, 3].sum()), rng)
@@ -330,39 +342,6 @@ def _bring_together(
 def _empty() -> _Part:
     none = np.empty(0)
     return _Part(np.empty(0, dtype="<U11"), *([none] * 9))
-
-
-def _quantile(table: dict[str, Any], values: list[float], rank: Floats) -> Floats:
-    """Value at `rank` (0..1) of a distribution known by its quantiles."""
-    return np.asarray(np.interp(rank, table["probabilities"], values), dtype=np.float64)
-
-
-def _from_histogram(counts: list[int], n: int, rng: np.random.Generator) -> Floats:
-    """Angles [deg] from a histogram over the circle; no preference if it is empty."""
-    if not counts:
-        return 360.0 * rng.random(n)
-    edge = np.concatenate([[0], np.cumsum(counts)])
-    rank = rng.random(n) * edge[-1]
-    bins = np.searchsorted(edge, rank, side="right") - 1
-    within = (rank - edge[bins]) / (edge[bins + 1] - edge[bins])
-    return np.asarray((bins + within) * (360.0 / len(counts)))
-
-
-def _by_class(
-    histograms: list[list[int]], of: NDArray[np.int64], rng: np.random.Generator
-) -> Floats:
-    """Angles [deg], each from the histogram of its class `of`."""
-    out = np.empty(len(of))
-    for k in np.unique(of):
-        at = of == k
-        out[at] = _from_histogram(histograms[k], int(at.sum()), rng)
-    return out
-
-
-def _class(edges: list[float], x: Floats) -> NDArray[np.int64]:
-    """Index of the interval of `edges` that holds x."""
-    inner = np.array(edges)[1:-1]
-    return np.asarray(np.searchsorted(inner, x, side="right"), dtype=np.int64)
 
 
 def _to_catalog(part: _Part, seed: int, rng: np.random.Generator) -> Catalog:

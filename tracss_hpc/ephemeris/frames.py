@@ -12,7 +12,7 @@ and no Earth-orientation corrections. This is what the public VCM sample shows M
 LEO); the full series differs by 23-62 mas, which is 0.8-2.1 m at LEO and up to 12 m at GEO.
 
 Rotations are per row, in scalar C (ERFA) or element by element, so a row's bits do not depend on
-how many rows are asked for.
+how many rows are asked for; across processors libm's sine may move the last one (a nanometre).
 """
 
 from __future__ import annotations

@@ -197,4 +197,4 @@ def _perigee_km(r: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.fl
     energy = 0.5 * (v * v).sum(-1) - mu / radius
     w2 = (np.cross(r, v) ** 2).sum(-1)
     e = np.sqrt(np.maximum(0.0, 1.0 + 2.0 * energy * w2 / mu**2))
-    return w2 / mu / (1.0 + e)
+    return np.asarray(w2 / mu / (1.0 + e))

@@ -8,6 +8,7 @@ finds there belongs to the neighbour.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,9 @@ class WorkUnit:
     stop_s: float
 
 
-def make_units(span_s: NDArray[np.float64], is_leo: NDArray[np.bool_], slice_s: float) -> list[WorkUnit]:
+def make_units(
+    span_s: NDArray[np.float64], is_leo: NDArray[np.bool_], slice_s: float
+) -> list[WorkUnit]:
     """Slices of at most `slice_s` up to the longest span, also cut where a span ends.
 
     Parameters
@@ -56,5 +59,5 @@ def make_units(span_s: NDArray[np.float64], is_leo: NDArray[np.bool_], slice_s: 
         edges += [*np.round(cuts).tolist(), end]
     return [
         WorkUnit(i, "all pairs" if a < leo_end else "non-LEO", a, b)
-        for i, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True))
+        for i, (a, b) in enumerate(itertools.pairwise(edges))
     ]

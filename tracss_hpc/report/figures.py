@@ -17,15 +17,15 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
-from tracss_hpc.catalog.regimes import REGIMES
 from tracss_hpc.constants import DAY_S
 from tracss_hpc.epochs import format_times, parse_epoch
 from tracss_hpc.report.theme import (
     PAIR_COLORS,
     REGIME_COLORS,
+    SHARED_COLOR,
     add_colorbar,
     decade_edges,
     density,
@@ -48,7 +48,6 @@ __all__ = [
 
 Columns = Mapping[str, NDArray[Any]]
 
-_REGIME_ORDER = (*reversed([name for name in REGIMES if name != "Other"]), "Near Earth", "Other")
 _LOW = ("LEO 1", "LEO 2", "LEO 3", "LEO 4", "Near Earth")
 _BIN_WIDTHS_S = (60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 604800)
 _MAX_BINS = 100
@@ -56,11 +55,11 @@ _MAX_RTN_ROWS = 4
 #: Panels of the RTN figure: horizontal and vertical component.
 _PLANES = (("t", "r"), ("n", "r"), ("t", "n"))
 _AXIS_LABELS = {"r": "radial R [km]", "t": "in-track T [km]", "n": "cross-track N [km]"}
-_AXIS_COLUMN = {"r": "x", "t": "y", "n": "z"}  # of screen_volume_
+_RTN_CELLS = 120
 #: Probabilities below this are counted in the note; an axis to 1e-300 would hide all that matters.
 _PC_FLOOR = 1e-20
 #: Usual lines: warning level of most operators, and default of export.cdm_min_pc.
-_PC_LINES = (1e-4, 1e-7)
+_PC_LINES = {1e-4: "1e-4", 1e-7: "1e-7"}
 _SPEED_BIN_KM_S = 0.25
 _SPEED_TOP_KM_S = 20.5  # two HEO objects head-on at perigee
 _DPI = 150
@@ -121,8 +120,6 @@ def draw_timeline(objects: Columns, conjunctions: Columns, start_iso: str, title
     window = _window_s(objects, tca)
     width = next((w for w in _BIN_WIDTHS_S if window <= _MAX_BINS * w), _BIN_WIDTHS_S[-1])
     edges = np.minimum(np.arange(int(np.ceil(window / width)) + 1) * float(width), window)
-    if window < tca.max(initial=0.0):
-        edges = np.append(edges, tca.max())
     names = [name for name in _order(regime) if np.any(regime == name)]
     counts = {name: np.histogram(tca[regime == name], edges)[0] for name in names}
     short = "; the last bin is shorter" if len(edges) > 1 and edges[-1] - edges[-2] < width else ""
@@ -147,6 +144,7 @@ def draw_timeline(objects: Columns, conjunctions: Columns, start_iso: str, title
         axes.set_ylabel(f"conjunctions per {_duration(width)}")
         axes.set_ylim(bottom=0.0)
     above.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    above.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     above.set_title("all, stacked by regime", loc="left")
     below.set_title("each regime, on an axis that is linear from 0 to 1, logarithmic beyond",
                     loc="left")  # fmt: skip
@@ -215,13 +213,13 @@ def draw_probability(conjunctions: Columns, title: str) -> Figure:
     drawn = (pc >= _PC_FLOOR) & (miss > 0.0)
     reasons = {
         "blank": int(np.isnan(pc).sum()),
-        "zero": int((pc == 0.0).sum()),
+        "exactly 0": int((pc == 0.0).sum()),
         f"below {_PC_FLOOR:g}": int(((pc > 0.0) & (pc < _PC_FLOOR)).sum()),
         "at miss distance zero": int(((pc >= _PC_FLOOR) & ~(miss > 0.0)).sum()),
     }
     left_out = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items() if count)
     figure = new_figure(
-        f"Collision probability against miss distance ({int(drawn.sum()):,} of {len(pc):,})",
+        f"Collision probability against miss distance ({int(drawn.sum()):,} of {len(pc):,} drawn)",
         title,
         f"Not drawn, by their probability: {left_out}." if left_out else "",
     )
@@ -236,13 +234,14 @@ def draw_probability(conjunctions: Columns, title: str) -> Figure:
     x_edges, y_edges = decade_edges(miss[drawn], 180), decade_edges(pc[drawn], 140)
     cells = density(axes, miss[drawn], pc[drawn], x_edges, y_edges)
     if cells is not None:
-        add_colorbar(figure, cells, [axes], "conjunctions per cell")
-    for line in _PC_LINES:
+        add_colorbar(figure, [cells], [axes], "conjunctions per cell")
+    for line, name in _PC_LINES.items():
         if y_edges[0] < line < y_edges[-1]:
             axes.axhline(line, color="#d55e00", linewidth=1.0, linestyle="--")
             axes.text(
-                0.995, line, f"{int((pc >= line).sum()):,} at or above {line:g}", color="#a04000",
+                0.995, line, f"{int((pc >= line).sum()):,} at or above {name}", color="#a04000",
                 transform=axes.get_yaxis_transform(), ha="right", va="bottom", fontsize=8.0,
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.0},
             )  # fmt: skip
     return figure
 
@@ -265,7 +264,7 @@ def draw_regime_pairs(objects: Columns, conjunctions: Columns, title: str) -> Fi
         f"Conjunctions by pair of regimes ({len(regime1):,})",
         title,
         "Either object may be object 1: the map is symmetric, so a conjunction between two regimes"
-        " stands in two cells. Colour is logarithmic; blank is 0.",
+        " stands in two cells.",
         width_in=7.5,
         height_in=6.8,
     )
@@ -276,7 +275,8 @@ def draw_regime_pairs(objects: Columns, conjunctions: Columns, title: str) -> Fi
         return figure
     norm = LogNorm(1.0, max(10.0, float(counts.max())))
     cells = axes.imshow(np.ma.masked_equal(counts, 0), norm=norm, cmap="Blues", origin="lower")
-    add_colorbar(figure, cells, [axes], "conjunctions")
+    if counts.any():
+        add_colorbar(figure, [cells], [axes], "conjunctions")
     for (row, column), count in np.ndenumerate(counts):
         shade = "white" if count > 0 and float(norm(count)) > 0.6 else "#303030"
         axes.text(column, row, f"{count:,}" if count else "0", ha="center", va="center",
@@ -336,34 +336,39 @@ def _draw_rtn_row(
     position: dict[str, NDArray[np.float64]],
 ) -> None:
     """Three planes of conjunctions whose object 1 (`first`) has one radial half size; km."""
-    regimes = np.asarray(objects["regime"])[first]
-    half = {axis: np.asarray(objects[f"screen_volume_{_AXIS_COLUMN[axis]}"])[first]
-            for axis in "rtn"}  # fmt: skip
+    regimes = np.asarray(objects["regime"], dtype=np.str_)[first]
     shape = str(np.asarray(objects["screen_volume_shape"])[first[0]])
-    limit = {axis: 1.06 * max(float(half[axis].max()), float(np.abs(position[axis]).max()))
-             for axis in "rtn"}  # fmt: skip
-    names = [name for name in _order(regimes) if np.any(regimes == name)]
-    mappable = None
+    half = np.stack([np.asarray(objects[f"screen_volume_{k}"])[first] for k in "xyz"], axis=1)
+    volumes, which = np.unique(half, axis=0, return_inverse=True)
+    owners = [_order(regimes[which == k]) for k in range(len(volumes))]
+    colors = [
+        REGIME_COLORS.get(names[0], SHARED_COLOR) if len(names) == 1 else SHARED_COLOR
+        for names in owners
+    ]
+    limit = {
+        axis: 1.06 * max(float(volumes[:, k].max()), float(np.abs(position[axis]).max()))
+        for k, axis in enumerate("rtn")
+    }
+    cells = []
     for axes, (x, y) in zip(row, _PLANES, strict=True):
-        edges = [np.linspace(-limit[axis], limit[axis], 121) for axis in (x, y)]
-        mappable = density(axes, position[x], position[y], *edges) or mappable
-        for name in names:
-            of_regime = regimes == name
-            for size in np.unique(np.stack([half[x], half[y]], axis=1)[of_regime], axis=0):
-                color = REGIME_COLORS.get(name, REGIME_COLORS["Other"])
-                axes.add_patch(outline(float(size[0]), float(size[1]), shape, color))
+        edges = [np.linspace(-limit[axis], limit[axis], _RTN_CELLS + 1) for axis in (x, y)]
+        cells.append(density(axes, position[x], position[y], *edges))
+        for volume, color in zip(volumes.tolist(), colors, strict=True):
+            size = dict(zip("rtn", volume, strict=True))
+            axes.add_patch(outline(size[x], size[y], shape, color))
         axes.set_xlabel(_AXIS_LABELS[x])
         axes.set_ylabel(_AXIS_LABELS[y])
     row[0].set_title(
-        f"radial half size {half['r'][0]:g} km: {len(first):,} conjunctions", loc="left"
+        f"radial half size {volumes[0, 0]:g} km: {len(first):,} conjunctions", loc="left"
     )
     handles = [
-        outline(1.0, 1.0, "BOX", REGIME_COLORS.get(name, REGIME_COLORS["Other"]), label=name)
-        for name in names
+        outline(1.0, 1.0, shape, color, label=",\n".join(names))
+        for names, color in zip(owners, colors, strict=True)
     ]
     row[2].legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    if mappable is not None:
-        add_colorbar(figure, mappable, row, "conjunctions per cell")
+    drawn = [mesh for mesh in cells if mesh is not None]
+    if drawn:
+        add_colorbar(figure, drawn, row, "conjunctions per cell")
 
 
 def _regimes(objects: Columns, conjunctions: Columns, member: str) -> NDArray[np.str_]:
@@ -375,16 +380,15 @@ def _regimes(objects: Columns, conjunctions: Columns, member: str) -> NDArray[np
 def _order(regimes: NDArray[Any]) -> list[str]:
     """The regimes that occur, from low to high; names of no table come last."""
     present = set(np.unique(np.asarray(regimes, dtype=np.str_)).tolist())
-    return [name for name in _REGIME_ORDER if name in present] + sorted(
-        present - set(_REGIME_ORDER)
-    )
+    known = [name for name in REGIME_COLORS if name in present]
+    return known + sorted(present.difference(known))
 
 
 def _window_s(objects: Columns, tca: NDArray[np.float64]) -> float:
-    """Length of the run window [s]: the longest span; the last conjunction if none is known."""
+    """Length of the run window [s]: to the longest span or the last conjunction."""
     spans = np.asarray(objects["span_days"], dtype=np.float64) * DAY_S
-    spans = spans[np.isfinite(spans)]
-    return float(spans.max()) if len(spans) else max(3600.0, float(tca.max(initial=0.0)))
+    longest = spans[np.isfinite(spans)].max(initial=float(tca.max(initial=0.0)))
+    return float(longest) or DAY_S
 
 
 def _dates(start_iso: str, t: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ are one blue ramp by height, the others Okabe and Ito's vermilion, orange, green
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import matplotlib
@@ -26,6 +26,7 @@ __all__ = [
     "EMPTY_NOTE",
     "PAIR_COLORS",
     "REGIME_COLORS",
+    "SHARED_COLOR",
     "add_colorbar",
     "decade_edges",
     "density",
@@ -35,21 +36,23 @@ __all__ = [
     "theme",
 ]
 
-#: Colour of each regime of handbook tables 3.4.1 and 3.4.2.
+#: Colour of each regime of handbook tables 3.4.1 and 3.4.2, in the order of drawing.
 REGIME_COLORS = {
     "LEO 1": "#08306b",
-    "LEO 2": "#2171b5",
-    "LEO 3": "#6baed6",
-    "LEO 4": "#bdd7ee",
-    "Near Earth": "#2171b5",
+    "LEO 2": "#1f5fa8",
+    "LEO 3": "#4f9ed3",
+    "LEO 4": "#a3d0ea",
+    "Near Earth": "#1f5fa8",
     "MEO": "#009e73",
-    "GEO": "#e69f00",
     "HEO": "#d55e00",
+    "GEO": "#e69f00",
     "Deep Space": "#cc79a7",
     "Other": "#7f7f7f",
 }
+#: For what belongs to several regimes at once.
+SHARED_COLOR = "#404040"
 #: Colours of the classes of pairs: both low, one low, none low.
-PAIR_COLORS = ("#2171b5", "#d55e00", "#111111")
+PAIR_COLORS = ("#1f5fa8", "#d55e00", "#111111")
 
 EMPTY_NOTE = "no conjunctions"
 
@@ -70,7 +73,8 @@ _STYLE = {
 _COLOR_MAP = "cividis_r"
 #: With fewer points than this each is drawn as a dot; cells of a density would be hard to see.
 _FEW = 3000
-_WRAP = 15  # characters per inch of figure width at the size of the note
+#: Characters per inch of figure width at the sizes of title and note.
+_WRAP_TITLE, _WRAP_NOTE = 13, 15
 
 
 @contextmanager
@@ -90,18 +94,19 @@ def new_figure(
     heading : str
         What is drawn.
     title : str
-        Catalog and window of the run.
+        Catalog and window of the run; long lines are wrapped.
     note : str
         What a reader must know to read it rightly: counts left out, definitions.
     width_in, height_in : float
         Size [inch].
     """
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    lines = [heading, *textwrap.wrap(title, int(width_in * 12))]
-    figure.suptitle("\n".join(lines), fontsize=11.0)
+    lines = [heading, *(part for line in title.splitlines()
+                        for part in textwrap.wrap(line, int(width_in * _WRAP_TITLE)))]  # fmt: skip
+    figure.suptitle("\n".join(lines), fontsize=10.0)
     if note:
         figure.supxlabel(
-            textwrap.fill(note, int(width_in * _WRAP)),
+            textwrap.fill(note, int(width_in * _WRAP_NOTE)),
             x=0.01,
             horizontalalignment="left",
             fontsize=8.0,
@@ -145,9 +150,14 @@ def density(
     return axes.pcolormesh(x_edges, y_edges, cells, norm=norm, cmap=_COLOR_MAP, rasterized=True)
 
 
-def add_colorbar(figure: Figure, mappable: ScalarMappable, axes: list[Axes], label: str) -> None:
-    """A colour bar beside `axes`."""
-    bar = figure.colorbar(mappable, ax=axes, pad=0.01, shrink=0.9)
+def add_colorbar(
+    figure: Figure, mappables: Sequence[ScalarMappable], axes: Sequence[Axes], label: str
+) -> None:
+    """One colour bar beside `axes` for all `mappables`, which are brought to one scale from 1."""
+    top = max(float(mappable.get_clim()[1] or 1.0) for mappable in mappables)
+    for mappable in mappables:
+        mappable.set_clim(1.0, top)
+    bar = figure.colorbar(mappables[0], ax=list(axes), pad=0.01, shrink=0.9)
     bar.set_label(label)
     bar.ax.grid(False)
 
@@ -173,5 +183,5 @@ def outline(half_x: float, half_y: float, shape: str, color: str, *, label: str 
         patch = Ellipse((0.0, 0.0), 2.0 * half_x, 2.0 * half_y)
     else:
         patch = Rectangle((-half_x, -half_y), 2.0 * half_x, 2.0 * half_y)
-    patch.set(facecolor="none", edgecolor=color, linewidth=1.4, label=label)
+    patch.set(facecolor="none", edgecolor=color, linewidth=1.5, label=label)
     return patch

@@ -101,7 +101,9 @@ def read_input(config: Config) -> RunInput:
     status = select_element_sets(catalog, start, config.catalog.max_age_days).astype("<U16")
     future = int(((status == "ok") & after_start(catalog, start)).sum())
     if future:
-        notes.append(f"{future} objects have no element set from before run start; the next is used")
+        notes.append(
+            f"{future} objects have no element set from before run start; the next is used"
+        )
     for word in ("duplicate", "stale"):
         count = int((status == word).sum())
         if count:
@@ -189,14 +191,10 @@ def _volumes(config: Config, regime: NDArray[np.str_]) -> Volumes:
     wanted = config.screening.volumes
     if isinstance(wanted, str):
         return Volumes(handbook.shape, handbook.r_km, handbook.t_km, handbook.n_km, span)
-    return uniform_volume(
-        len(regime), wanted.shape, wanted.r_km, wanted.t_km, wanted.n_km, span
-    )
+    return uniform_volume(len(regime), wanted.shape, wanted.r_km, wanted.t_km, wanted.n_km, span)
 
 
-def _primaries(
-    config: Config, catalog: Catalog, status: NDArray[np.str_]
-) -> NDArray[np.bool_]:
+def _primaries(config: Config, catalog: Catalog, status: NDArray[np.str_]) -> NDArray[np.bool_]:
     chosen = config.catalog.primaries
     primary = select_primaries(catalog, chosen if isinstance(chosen, str) else list(chosen))
     if config.run.kind == "payload_vs_all":
@@ -209,7 +207,7 @@ def _primaries(
             key="catalog.primaries",
             given=chosen,
         )
-    return primary & (status == "ok")
+    return np.asarray(primary & (status == "ok"))
 
 
 def window_s(problem: ScreeningProblem) -> float:

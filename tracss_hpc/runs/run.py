@@ -250,7 +250,7 @@ def _screen_units(
         jumps["size"] = np.append(jumps["size"], result.jumps.size_km[inside] * 1e3)
         elapsed = time.perf_counter() - began
         _log.info(
-            "unit %d of %d (%s, hour %.1f to %.1f): %d conjunctions, %.1f CPU-s; about %.0f s to go",
+            "unit %d of %d (%s, hour %.1f to %.1f): %d conjunctions, %.1f CPU-s; %.0f s to go",
             number + 1, len(units), unit.group, unit.start_s / 3600, unit.stop_s / 3600,
             result.counts["conjunctions"], sum(cpu.values()),
             elapsed / (number + 1) * (len(units) - number - 1),
@@ -294,7 +294,7 @@ def _no_conjunctions() -> Conjunctions:
 
 
 def _events(run_input: RunInput, columns: Columns) -> dict[str, NDArray[Any]]:
-    """What the audit needs of all conjunctions: rows of the problem, TCA [us], miss distance [km]."""
+    """What the audit needs of all conjunctions: problem rows, TCA [us], miss distance [km]."""
     back = np.full(len(run_input.catalog), -1, dtype=np.int64)
     back[run_input.active] = np.arange(len(run_input.active))
     return {
@@ -333,7 +333,7 @@ def _attributes(
 ) -> dict[str, Any]:
     return {
         "Conventions": "CF-1.11",
-        "title": f"Conjunction screening {config.run.kind} of {len(run_input.active)} objects",
+        "title": f"{config.run.kind} of {len(run_input.active):,} objects of {_source(run_input)}",
         "run_id": ledger.run_id,
         "correlation_id": ledger.correlation_id,
         "created": ledger.created,
@@ -345,6 +345,12 @@ def _attributes(
         "inputs": run_input.inputs,
         "environment": ledger.environment,
     }
+
+
+def _source(run_input: RunInput) -> str:
+    """The input in a few words: file names, or the built-in population."""
+    names = [Path(str(item["path"])).name for item in run_input.inputs]
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more files"
 
 
 def _prepare_folder(folder: Path, force: bool) -> None:

@@ -12,8 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracss_hpc.parallel.comm import Comm, gather_arrays, work_queue
-from tracss_hpc.screen.audit import RunEvents, audit_block, draw_samples, plan_samples
-from tracss_hpc.screen.audit import STEPS_PER_BLOCK
+from tracss_hpc.screen.audit import (
+    STEPS_PER_BLOCK,
+    RunEvents,
+    audit_block,
+    draw_samples,
+    plan_samples,
+)
 from tracss_hpc.screen.screening import ScreeningProblem
 
 __all__ = ["audit_groups"]
@@ -25,7 +30,7 @@ def audit_groups(
     regimes: NDArray[np.str_],
     active: NDArray[np.int64],
     designator: NDArray[np.int64],
-    events: dict[str, NDArray[Any]],
+    conjunctions: dict[str, NDArray[Any]],
     window_s: float,
     *,
     seed: int,
@@ -33,7 +38,7 @@ def audit_groups(
     max_pair_steps: int,
 ) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any]]:
     """Groups `audit`, `audit/missed`, `audit/invented` and the attributes of `audit`."""
-    run = RunEvents(**events)
+    run = RunEvents(**conjunctions)
     samples = draw_samples(regimes, window_s, seed, max_pair_steps=max_pair_steps)
     samples = plan_samples(samples, run, min_conjunctions)
     blocks = np.unique(samples.start_s)
@@ -41,8 +46,8 @@ def audit_groups(
     for number in work_queue(comm, len(blocks)):
         objects = samples.objects[samples.start_s == blocks[number]]
         count = audit_block(problem, float(blocks[number]), window_s, objects, run)
-        for name, rows in own.items():
-            rows.append(getattr(count, name))
+        for name, events in own.items():
+            events.append(getattr(count, name))
     empty = np.empty((0, 3), np.int64)
     parts = gather_arrays(comm, {k: np.concatenate([*v, empty]) for k, v in own.items()})
     if not parts:

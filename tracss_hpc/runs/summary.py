@@ -21,6 +21,7 @@ __all__ = ["summarise"]
 def summarise(results: Results, stages: Sequence[Mapping[str, Any]], folder: Path) -> str:
     """The summary as text; written to summary.txt too."""
     o, c, attributes = results.objects, results.conjunctions, results.attributes
+    groups = results.groups
     screened = (o["status"] != "stale") & (o["status"] != "duplicate")
     pairs = np.unique(np.sort(np.stack([c["object1"], c["object2"]], 1), axis=1), axis=0)
     lines = [
@@ -40,8 +41,8 @@ def summarise(results: Results, stages: Sequence[Mapping[str, Any]], folder: Pat
         f"{'all':<12}{int(screened.sum()):>9,}"
         f"{int((screened & (o['status'] != 'ok')).sum()):>8,}{len(c['tca']):>26,}",
         "",
-        f"{len(pairs):,} pairs meet; {len(results.groups['colocated']['object1']):,} pairs share an "
-        f"element set; {len(results.groups['rejected']['record']):,} input records rejected",
+        f"{len(pairs):,} pairs meet; {len(groups['colocated']['object1']):,} pairs share an "
+        f"element set; {len(groups['rejected']['record']):,} input records rejected",
         f"self-audit: {results.group_attributes['audit']['statement']}",
         "",
         *_riskiest(results),
@@ -61,7 +62,7 @@ def _riskiest(results: Results, count: int = 10) -> list[str]:
     pc = np.nan_to_num(c["collision_probability"], nan=-1.0)
     rows = np.lexsort((c["miss_distance"], -pc))[:count]
     start = parse_epoch(str(results.attributes["start_screen_period"]))
-    when = format_times(start, c["tca"][rows], 3) if len(rows) else []
+    when: list[str] = format_times(start, c["tca"][rows], 3).tolist() if len(rows) else []
     lines = [
         f"{'riskiest: TCA (UTC)':<25}{'object 1':<27}{'object 2':<27}{'miss [m]':>10}"
         f"{'speed [km/s]':>14}{'Pc':>11}"

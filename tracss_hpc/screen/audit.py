@@ -28,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 BLOCK_S = 6 * 3600.0
-MAX_BLOCKS = 4  # distinct blocks a run draws from: each costs one propagation of the catalog
+MAX_BLOCKS = 2  # distinct blocks a run draws from: each costs one propagation of the catalog
 STEPS_PER_BLOCK = int(BLOCK_S / 60.0)
 FACE_KM = 1e-3  # within 1 m of a face either answer is right [screening contract]
 
@@ -106,7 +106,12 @@ def plan_samples(
     rows_of: dict[tuple[int, int], list[int]] = {}
     wanted = set(samples.objects.tolist())
     for k, (a, b, at) in enumerate(
-        zip(conjunctions.object1.tolist(), conjunctions.object2.tolist(), block.tolist(), strict=True)
+        zip(
+            conjunctions.object1.tolist(),
+            conjunctions.object2.tolist(),
+            block.tolist(),
+            strict=True,
+        )
     ):
         for member in (a, b):
             if member in wanted:
@@ -145,15 +150,10 @@ def audit_block(
     r, speed = sample_positions(problem.trajectories, start_s, stop_s, until)
     catching = problem.primary & (problem.span_s > start_s)
     rho = np.where(catching, circumscribed_radius(problem.volumes), -np.inf)
-    pairs: list[NDArray[np.int64]] = [np.empty((0, 2), np.int64)]
-    times: list[NDArray[np.float64]] = [np.empty(0)]
-    for row in np.unique(objects).tolist():
-        partner, t = find_approaches(r, row, 0, speed, rho)
-        pairs.append(np.stack([np.full(len(partner), row, np.int64), partner.astype(np.int64)], 1))
-        times.append(start_s + t)
+    found_pairs, times = find_approaches(r, np.unique(objects), speed, rho)
     del r
-    pair = np.sort(np.concatenate(pairs), axis=1)
-    t, miss_km, speed_km_s, d, state = _close_in(problem, pair, np.concatenate(times))
+    pair = np.sort(found_pairs.astype(np.int64), axis=1)
+    t, miss_km, speed_km_s, d, state = _close_in(problem, pair, start_s + times)
     depth = _depth(problem, pair, t, d, state)
     edge = np.minimum(np.abs(t - start_s), np.abs(t - stop_s)) < 1e-3
     valid = (t >= start_s) & (t < stop_s) & (t < problem.end_s[pair].min(axis=1, initial=np.inf))

@@ -47,7 +47,7 @@ def inside_volume(
     t = np.abs(rtn[:, 1]), volumes.t_km[objects] + margin_km
     n = np.abs(rtn[:, 2]), volumes.n_km[objects] + margin_km
     if volumes.shape == "BOX":
-        return (r[0] <= r[1]) & (t[0] <= t[1]) & (n[0] <= n[1])
+        return np.asarray((r[0] <= r[1]) & (t[0] <= t[1]) & (n[0] <= n[1]))
     total = (r[0] / r[1]) ** 2 + (t[0] / t[1]) ** 2 + (n[0] / n[1]) ** 2
     return np.asarray(total <= 1.0)
 

@@ -10,8 +10,8 @@ the two trajectories sampled at whole seconds since run start:
                     TCA in [k, k + 1)                 where f(k) < 0 <= f(k + 1): the root of
                                                       H . H', H the cubic Hermite through both ends
 
-In a low orbit the five-point derivative errs by 1e-8 m/s, the Hermite by 3e-8 m; SGP4's own rounding
-is 1e-6 m. The root is bisected 52 times, the TCA rounded to 1 us, all columns evaluated there.
+In a low orbit the five-point derivative errs by 1e-8 m/s, the Hermite by 3e-8 m; SGP4's own
+rounding is 1e-6 m. The root is bisected 52 times, the TCA rounded to 1 us, all columns evaluated there.
 
 A slow pair (f rises by less than SLOW over the second) could show several sign changes within
 SGP4's rounding. For it k is found by bisection on whole seconds inside a fixed lattice of 64 s, so
@@ -118,7 +118,7 @@ def relative_states(
 def _relative_positions(
     trajectories: Trajectories, pairs: NDArray[np.int64], times: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """dr (m, q, 3) and SGP4's relative velocity at times (m, q); NaN where SGP4 reports an error."""
+    """dr (m, q, 3) and SGP4's relative velocity at times (m, q); NaN at SGP4 errors."""
     m = len(pairs)
     objects = np.concatenate([pairs[:, 0], pairs[:, 1]])
     r, v, code = trajectories.states(objects, np.concatenate([times, times]))
@@ -178,7 +178,7 @@ def _range_rate(
 def _search_lattice(
     trajectories: Trajectories, pairs: NDArray[np.int64], near: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Second k with f(k) < 0 <= f(k + 1) in the lattice cell of 64 s around `near`, or next to it."""
+    """Second k with f(k) < 0 <= f(k + 1) in the lattice cell of 64 s that holds `near`."""
     low = (near // _LATTICE_S).astype(np.int64) * _LATTICE_S
     found = np.zeros(len(low), dtype=bool)
     for _ in range(6):

@@ -15,6 +15,7 @@ nor repeat one.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -327,9 +328,8 @@ def _search_broken(
     """Compare each broken object with all others on every continuous part of the step."""
     cuts = np.unique(np.concatenate([[a, b], *broken.values()]))
     cuts = cuts[(cuts >= a) & (cuts <= b)]
-    n = len(ephemeris)
     for row in broken:
-        for left, right in zip(cuts[:-1], cuts[1:], strict=True):
+        for left, right in itertools.pairwise(cuts):
             present = (ephemeris.start <= left) & (ephemeris.stop >= right)
             if not present[row]:
                 continue
@@ -350,7 +350,6 @@ def _approaches_at_jumps(
     problem: ScreeningProblem, jumps: Discontinuities
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """One-sided minima at SDP4's jumps: closing before and farther after, or the mirror image."""
-    n = len(problem.trajectories)
     pairs, times = [np.empty((0, 2), np.int64)], [np.empty(0, np.int64)]
     for row, t in zip(jumps.objects, jumps.t, strict=True):
         after = round(t * 1000) * 1000  # us; the jump lies in the millisecond before
@@ -384,11 +383,10 @@ def _search_by_exhaustion(
     catching = problem.primary & (problem.span_s > start_s)
     rho = np.where(catching, radius, -np.inf)
     n = r.shape[2]
-    for i in range(n):
-        partner, t = find_approaches(r, i, i + 1, speed, rho)
-        search.tested += (n - i - 1) * (len(r) - 4)
-        search.pairs.append(np.stack([np.full(len(partner), i, np.int32), partner], axis=1))
-        search.times.append(start_s + t)
+    pairs, t = find_approaches(r, np.arange(n), speed, rho, later_only=True)
+    search.tested += n * (n - 1) // 2 * (len(r) - 4)
+    search.pairs.append(pairs)
+    search.times.append(start_s + t)
 
 
 def sample_positions(
@@ -416,18 +414,19 @@ def sample_positions(
 
 def find_approaches(
     r: NDArray[np.float64],
-    row: int,
-    first: int,
+    rows: NDArray[np.int64],
     speed: NDArray[np.float64],
     rho: NDArray[np.float64],
+    *,
+    later_only: bool = False,
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Partners and times [s since the third sample] of all minima of object `row`; see brute.pyx."""
-    size = 4096
+    """Pairs (m, 2) and times [s since the third sample] of all minima of `rows`; see brute.pyx."""
+    size = 4096 + 64 * len(rows)
     while True:
-        partner, t = np.empty(size, np.int32), np.empty(size)
-        count = brute.approaches(r, row, first, _BRUTE_STEP_S, speed, rho, partner, t)
+        pairs, t = np.empty((size, 2), np.int32), np.empty(size)
+        count = brute.approaches(r, rows, later_only, _BRUTE_STEP_S, speed, rho, pairs, t)
         if count <= size:
-            return partner[:count], t[:count]
+            return pairs[:count], t[:count]
         size = count
 
 

@@ -8,6 +8,7 @@ still closing inside a volume when the window, a span or a trajectory ends has n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ _ELEMENTS = (
 
 @dataclass(frozen=True)
 class ClosingAtEnd:
-    """Pairs closing inside a volume at an end: rows, time [s], distance [km] and its rate [km/s]."""
+    """Pairs closing inside a volume at an end: rows, time [s], distance [km], its rate [km/s]."""
 
     object1: NDArray[np.int64]  # whose volume it is, and whose span (or whose pair) ends
     object2: NDArray[np.int64]
@@ -69,7 +70,7 @@ def find_closing_at_end(problem: ScreeningProblem) -> ClosingAtEnd:
         catcher = problem.primary & (problem.span_s >= t)
         tree = cKDTree(r)
         reach = float(radius.max(initial=0.0))
-        near = tree.query_ball_point(r[ends], reach)
+        near: list[Any] = list(tree.query_ball_point(r[ends], reach))
         a = np.repeat(ends, [len(x) for x in near])
         b = np.concatenate([np.asarray(x, dtype=np.int64) for x in near] or [np.empty(0, np.int64)])
         # i's span ends: i catches. A trajectory ends: the pair ends, whoever catches.
