@@ -236,6 +236,8 @@ def find_minima(
     cdef double left, right, fl, fr, m, fm, bound, h, far, speed, low, q2, acceleration, jerk, d
     cdef double t, distance, extra, speed_i, speed_j
     cdef bint keep
+    if b - a > 240.0:
+        raise ValueError(f"step of {b - a} s; the search of minima takes at most 240 s")
     if coef.shape[0] == 0:
         return 0
     e.begin = &begin[0]

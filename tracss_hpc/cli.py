@@ -84,6 +84,12 @@ def _run(options: argparse.Namespace, comm: Comm | None) -> int:
 
 
 def _export(options: argparse.Namespace, comm: Comm | None) -> int:
+    for word in options.overrides:
+        if "=" in word and not word.strip().startswith("export."):
+            raise UsageError(
+                f"export: {word!r} is no setting of the export; words are export.key=value, "
+                "for example export.cdm_min_pc=0; other settings belong to a run"
+            )
     from tracss_hpc.runs.export import export_results
 
     export_results(Path(options.file), options.overrides)

@@ -230,7 +230,10 @@ class Screening:
         "grid", choice("grid", "brute"), "brute: exhaustive, for small catalogs."
     )
     slice_hours: float = parameter(
-        6.0, number(0.0, 240.0, open_low=True), "Time slice of a work unit.", "h"
+        6.0,
+        number(0.1, 240.0),
+        "Time slice of a work unit; never changes the result.",
+        "h",
     )
     merge: str = parameter(
         "none", choice("none", "orbit"), "orbit: one record per revolution for co-moving pairs."
@@ -238,7 +241,7 @@ class Screening:
     disable: tuple[str, ...] = parameter(
         (), list_of(choice(*FILTERS), single=True), "Filters switched off by name."
     )
-    step_s: float = parameter(60.0, number(1.0, 600.0), "Time step of the pair search.", "s")
+    step_s: float = parameter(60.0, number(1.0, 120.0), "Time step of the pair search.", "s")
     segment_s: float = parameter(
         1440.0, number(60.0, 21600.0), "Length of a polynomial segment of the ephemeris.", "s"
     )

@@ -164,21 +164,14 @@ def plant(seed: int = 20260110) -> World:
     world.add("DOCK", dock, dock, dock)
     chaser = _drift(world, dock, 5.5 * hour, np.array([0.05, 6.0, 0.2]), 2e-4)[1]
     world.add("CHASER", chaser)
-    for k in range(4):  # decays inside the window; its partner comes before (even) or after (odd)
+    for k in range(4):  # decays inside the window; met an hour before
         falling, end = _falling(world, (2.2, 5.1, 8.3, 10.4)[k] * hour)
-        if k % 2 == 0:
-            target = _turned(falling.state(end - 4000.0), 60.0 + 20.0 * k, 8.1)
-            partner = _fit(target, end - 4000.0, int(end) - 4300, 0.0)
-        else:  # where it would have been had it lived on: 100 km up, an empty place
-            base = world.leo(200, 300)
-            partner = _meet(world, base, end + 900.0, np.zeros(3), turn=60.0)[1]
+        t = end - 4000.0 - 400.0 * k
+        partner = _fit(_turned(falling.state(t), 60.0 + 20.0 * k, 8.1), t, int(t) - 300, 0.0)
         world.add(f"FALL{k:02}", falling, partner)
     for k in range(10):  # a shell: ten planes of seven, crossing by the poles all the time
-        n = 15.05
         for m in range(7):
-            mean = _printed(
-                -1800, n, 0.0012, 86.4, 36.0 * k, 90.0, 360.0 * m / 7 + 1.3 * (k % 3), 2e-5
-            )
+            mean = _printed(-1800, 15.05, 0.0012, 86.4, 36.0 * k, 90.0, float(u(0.0, 360.0)), 2e-5)
             world.rows.append((f"PLANT SHELL{k}{m}", mean))
     return world
 

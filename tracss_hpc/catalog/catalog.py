@@ -43,6 +43,7 @@ __all__ = [
 
 FORMATS = "TLE, 3LE, OMM as KVN, XML, JSON or CSV; plain, .gz, .xz or .zst"
 
+_WEB_PAGE = re.compile(r"\s*<(?:!DOCTYPE\s+)?html", re.IGNORECASE)
 _XML = re.compile(r"\s*<[?!A-Za-z]")
 _JSON = re.compile(r"\s*(?:\{|\[\s*[\[{\]\"\d])")
 _KVN_VERSION = re.compile(r"^[ \t]*CCSDS_([A-Z]{3})_VERS[ \t]*=", re.MULTILINE)
@@ -223,12 +224,19 @@ def _sniff(text: str, file: str) -> tuple[str, Callable[[str, str], ElementSets]
     """Name and reader of the format a text is in, judged by its content."""
     if not text.strip():
         raise InputDataError(f"{file} is empty; allowed are {FORMATS}", file=file)
+    if _WEB_PAGE.match(text):
+        raise InputDataError(
+            f"{file} is a web page, not GP data: the download failed; a browser shows why; "
+            f"allowed are {FORMATS}",
+            file=file,
+            allowed=FORMATS,
+        )
     if _XML.match(text):
         return "OMM XML", read_omm_xml
     if _JSON.match(text):
         return "OMM JSON", read_omm_json
-    header = next(line for line in text.split("\n") if line.strip()).upper()
-    if "," in header and ("NORAD_CAT_ID" in header or "MEAN_MOTION" in header):
+    header = next(line for line in text.split("\n") if line.strip()).strip()
+    if "," in header and re.search("NORAD_CAT_ID|MEAN_MOTION", header.upper()):
         return "OMM CSV", read_omm_csv
     version = _KVN_VERSION.search(text)
     if version is not None and version[1] == "OMM":
@@ -241,9 +249,9 @@ def _sniff(text: str, file: str) -> tuple[str, Callable[[str, str], ElementSets]
         )
     if is_tle(text):
         return "TLE", read_tle
-    shown = header.strip()[:40]
+    shown = repr(header[:40]) if header[:40].isprintable() else "with bytes that are no text"
     raise InputDataError(
-        f"{file}: no GP data recognised (it begins {shown!r}); allowed are {FORMATS}",
+        f"{file}: no GP data recognised (it begins {shown}); allowed are {FORMATS}",
         file=file,
         given=shown,
         allowed=FORMATS,

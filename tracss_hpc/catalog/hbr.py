@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tracss_hpc.catalog.table import Catalog
 from tracss_hpc.errors import InputDataError, MessageError
 from tracss_hpc.messages.elements import expand_designator, parse_number
-from tracss_hpc.messages.source import read_text
+from tracss_hpc.messages.source import read_table
 
 __all__ = ["DEFAULT_HBR_M", "HbrTable", "assign_hbr", "read_hbr_table"]
 
@@ -46,12 +46,15 @@ def read_hbr_table(path: str | Path) -> HbrTable:
 
     Raises
     ------
+    ConfigError
+        If there is no such file.
     InputDataError
         If the file cannot be read, a column is missing, or a row is not a number or repeats an
         object with other values; carries `file`, `line`, `key`, `given`.
     """
     file = str(path)
-    rows = csv.DictReader(read_text(Path(path)).split("\n"), skipinitialspace=True)
+    text = read_table(Path(path), "catalog.hbr_table")
+    rows = csv.DictReader(text.split("\n"), skipinitialspace=True)
     values: dict[int, tuple[float, float]] = {}
     try:
         lacking = [key for key in ("ObjectID", "HBR", "Mass") if key not in (rows.fieldnames or ())]

@@ -21,7 +21,7 @@ from tracss_hpc.messages.elements import (
     international_designator,
     parse_number,
 )
-from tracss_hpc.messages.source import read_text
+from tracss_hpc.messages.source import read_table
 
 __all__ = ["SatcatTable", "apply_satcat", "read_satcat"]
 
@@ -67,12 +67,14 @@ def read_satcat(path: str | Path) -> SatcatTable:
 
     Raises
     ------
+    ConfigError
+        If there is no such file.
     InputDataError
         If the file cannot be read, lacks a column, or holds a code that is not CelesTrak's;
         carries `file`, `line`, `key`, `given`, `allowed`.
     """
     file = str(path)
-    reader = csv.DictReader(read_text(Path(path)).split("\n"))
+    reader = csv.DictReader(read_table(Path(path), "catalog.satcat").split("\n"))
     rows: dict[int, tuple[str, str, str, str, str, float]] = {}
     try:
         lacking = [key for key in _COLUMNS if key not in (reader.fieldnames or ())]

@@ -68,28 +68,26 @@ class GPTrajectories:
         code : ndarray of uint8, shape (m[, q])
             SGP4 error code; 0 is good, 6 (decayed) comes with finite states.
         """
-        many = t.ndim == 2
-        times = t if many else t[:, None]
-        order = np.argsort(objects, kind="stable")
-        sorted_objects = np.asarray(objects)[order]
-        m, q = times.shape
-        jd, fr = julian_dates(self.start, times[order].ravel())
-        r = np.empty((m, q, 3))
-        v = np.empty((m, q, 3))
-        code = np.empty((m, q), dtype=np.uint8)
-        first = np.flatnonzero(np.r_[True, sorted_objects[1:] != sorted_objects[:-1]][:m])
-        stop = np.r_[first[1:], m]
-        r_sorted, v_sorted, code_sorted = r.reshape(-1, 3), v.reshape(-1, 3), code.reshape(-1)
-        for a, b in zip(first.tolist(), stop.tolist(), strict=True):
-            record = self.records[sorted_objects[a]]
+        rows = np.asarray(objects)
+        if t.ndim == 1:
+            r, v, code = self.states(rows, t[:, None])
+            return r[:, 0], v[:, 0], code[:, 0]
+        if (rows[1:] < rows[:-1]).any():  # one call of SGP4 for all times of an object
+            order = np.argsort(rows, kind="stable")
+            back = np.empty_like(order)
+            back[order] = np.arange(len(order))
+            r, v, code = self.states(rows[order], t[order])
+            return r[back], v[back], code[back]
+        m, q = t.shape
+        jd, fr = julian_dates(self.start, t.ravel())
+        r, v = np.empty((m * q, 3)), np.empty((m * q, 3))
+        code = np.empty(m * q, dtype=np.uint8)
+        first = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]][:m])
+        stop = [*first[1:].tolist(), m][: len(first)]  # none of none
+        for a, b in zip(first.tolist(), stop, strict=True):
             part = slice(a * q, b * q)
-            code_sorted[part], r_sorted[part], v_sorted[part] = record.sgp4_array(
-                jd[part], fr[part]
-            )
-        inverse = np.empty_like(order)
-        inverse[order] = np.arange(m)
-        r, v, code = r[inverse], v[inverse], code[inverse]
-        return (r, v, code) if many else (r[:, 0], v[:, 0], code[:, 0])
+            code[part], r[part], v[part] = self.records[rows[a]].sgp4_array(jd[part], fr[part])
+        return r.reshape(m, q, 3), v.reshape(m, q, 3), code.reshape(m, q)
 
 
 def make_trajectories(catalog: Catalog, start: Epoch) -> GPTrajectories:

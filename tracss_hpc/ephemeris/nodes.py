@@ -20,6 +20,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tracss_hpc.constants import MU_KM3_S2
 from tracss_hpc.ephemeris.gp import GPTrajectories
 from tracss_hpc.kernels import nodes as kernel
 
@@ -36,6 +37,15 @@ _J = np.arange(TERMS)
 _X = -np.cos(np.pi * _J / (TERMS - 1))  # nodes, increasing
 _SAMPLE_X = np.append(_X, _CHECK_X)
 _FIT = np.linalg.inv(np.polynomial.chebyshev.chebvander(_X, TERMS - 1))
+_X_FORCE = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])  # where the acceleration is looked at
+_POSITION = np.polynomial.chebyshev.chebvander(_X_FORCE, TERMS - 1)
+_SECOND = np.stack(
+    [
+        np.polynomial.chebyshev.chebval(_X_FORCE, np.polynomial.chebyshev.chebder(row, 2))
+        for row in np.eye(TERMS)
+    ],
+    axis=1,
+)
 _CHECK_ROW = np.polynomial.chebyshev.chebvander(np.array([_CHECK_X]), TERMS - 1)[0]
 
 
@@ -63,6 +73,8 @@ class Ephemeris:
         End of each object's last segment [s]; -inf for an object without segments.
     error_km : ndarray, shape (n,)
         Largest difference to the propagator at the check times [km].
+    perturbation_km_s2 : ndarray, shape (n,)
+        Largest acceleration beside the two-body one [km/s^2]: the kernels' bounds rest on it.
     jumps : Discontinuities
     """
 
@@ -73,6 +85,7 @@ class Ephemeris:
     coef: NDArray[np.float64]
     stop: NDArray[np.float64]
     error_km: NDArray[np.float64]
+    perturbation_km_s2: NDArray[np.float64]
     jumps: Discontinuities
 
     def __len__(self) -> int:
@@ -136,7 +149,7 @@ def build_ephemeris(
 
     done: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]] = []
     coefs: list[NDArray[np.float64]] = []
-    error_km = np.zeros(n)
+    error_km, perturbation = np.zeros(n), np.zeros(n)
     jumps: list[tuple[int, float, float]] = []
     final = np.zeros(len(objects), dtype=bool)  # both sides of a jump: kept as they are
     while len(objects):
@@ -149,7 +162,7 @@ def build_ephemeris(
                 f"object row {bad}: SGP4 code {int(code.max())} inside its trajectory's interval; "
                 "its end was located too late"
             )
-        coef = np.einsum("ks,msc->mck", _FIT, r[:, :TERMS])
+        coef = r[:, :TERMS].transpose(0, 2, 1) @ _FIT.T
         tail = np.abs(coef[:, :, -2:]).sum(axis=2).max(axis=1)
         check = np.abs(coef @ _CHECK_ROW - r[:, TERMS]).max(axis=1)
         good = final | ((tail <= TOLERANCE_KM) & (check <= TOLERANCE_KM))
@@ -164,6 +177,7 @@ def build_ephemeris(
                 cut[q] = jump[0]
         jumps += found
         np.maximum.at(error_km, objects[good], check[good])
+        np.maximum.at(perturbation, objects[good], _perturbation(coef[good], 1.0 / half[good]))
         done.append((objects[good], begin[good], end[good]))
         coefs.append(coef[good])
         parts = np.isfinite(cut)
@@ -196,8 +210,17 @@ def build_ephemeris(
         coef=np.ascontiguousarray(np.concatenate([*coefs, np.empty((0, 3, TERMS))])[order]),
         stop=stop,
         error_km=error_km,
+        perturbation_km_s2=perturbation,
         jumps=_listed(jumps),
     )
+
+
+def _perturbation(coef: NDArray[np.float64], inv_half: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Largest |r'' + mu r / r^3| of each segment [km/s^2]."""
+    r = coef @ _POSITION.T
+    force = (coef @ _SECOND.T) * (inv_half**2)[:, None, None]
+    force += MU_KM3_S2 * r / (((r * r).sum(axis=1)) ** 1.5)[:, None, :]
+    return np.asarray(np.sqrt((force * force).sum(axis=1)).max(axis=1))
 
 
 def _listed(jumps: list[tuple[int, float, float]]) -> Discontinuities:

@@ -111,7 +111,8 @@ def json_records(text: str, file: str = "") -> Iterator[Cut]:
         top = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
     except json.JSONDecodeError as error:
         raise InputDataError(
-            f"{file}, line {error.lineno}: not JSON ({error.msg}); is the file whole?",
+            f"{file}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}); "
+            "is the file whole?",
             file=file,
             line=error.lineno,
         ) from error

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import zstandard
 
-from tracss_hpc.errors import InputDataError, UsageError
+from tracss_hpc.errors import ConfigError, InputDataError, UsageError
 
-__all__ = ["decode_text", "decompress", "find_files", "read_file", "read_text"]
+__all__ = ["decode_text", "decompress", "find_files", "read_file", "read_table", "read_text"]
 
 _GZIP, _XZ, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
 _REFUSED = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"7z\xbc\xaf": "7z"}
@@ -45,9 +45,13 @@ def find_files(patterns: Sequence[str | Path]) -> list[Path]:
             names = sorted(glob.glob(str(path), recursive=True))
             matches = [Path(name) for name in names if Path(name).is_file()]
             if not matches:
-                raise UsageError(f"no file matches {pattern}")
+                raise UsageError(
+                    f"no file matches {pattern}; relative paths count from the current directory"
+                )
         else:
-            raise UsageError(f"there is no file {pattern}")
+            raise UsageError(
+                f"there is no file {pattern}; relative paths count from the current directory"
+            )
         for match in matches:
             found.setdefault(match.resolve(), match)
     return list(found.values())
@@ -66,6 +70,24 @@ def read_file(path: Path) -> bytes:
 def read_text(path: Path) -> str:
     """Text of a plain or compressed file, lines ended by ``\\n``."""
     return decode_text(decompress(read_file(path), str(path)))
+
+
+def read_table(path: Path, key: str) -> str:
+    """`read_text` of the one file that the configuration names under `key`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file; names `key`.
+    """
+    if not path.is_file():
+        what = "is a directory" if path.is_dir() else "there is no such file"
+        raise ConfigError(
+            f'{key} = "{path}": {what}; relative paths count from the current directory',
+            key=key,
+            given=str(path),
+        )
+    return read_text(path)
 
 
 def decompress(data: bytes, file: str) -> bytes:

@@ -11,7 +11,8 @@ the two trajectories sampled at whole seconds since run start:
                                                       H . H', H the cubic Hermite through both ends
 
 In a low orbit the five-point derivative errs by 1e-8 m/s, the Hermite by 3e-8 m; SGP4's own
-rounding is 1e-6 m. The root is bisected 52 times, the TCA rounded to 1 us, all columns evaluated there.
+rounding is 1e-6 m. The root is bisected 52 times, the TCA rounded to 1 us, all columns are
+evaluated there.
 
 A slow pair (f rises by less than SLOW over the second) could show several sign changes within
 SGP4's rounding. For it k is found by bisection on whole seconds inside a fixed lattice of 64 s, so

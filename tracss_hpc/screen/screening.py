@@ -37,8 +37,9 @@ __all__ = ["FILTERS", "Conjunctions", "ScreeningProblem", "SliceResult", "screen
 #: Filters that `disable` may name; see neighbours.pyx and close_approach.pyx for their proofs.
 FILTERS = ("cell_grid", "reach", "radial_interval", "chord", "range_rate", "volume_prefilter")
 
-#: Bound on every acceleration but the two-body one [km/s^2]: J2 makes up to 3e-5 at 200 km; SGP4's
-#: own departures are smaller (tests/ephemeris/test_nodes.py measures both over a whole catalog).
+#: Bound on every acceleration but the two-body one [km/s^2] that the filters rest on. J2 makes up to
+#: 3e-5 at 200 km, SGP4's own oddities 4e-4 in a whole catalog; an object measured above the bound
+#: (build_ephemeris) never enters the grid and is compared with all others.
 PERTURBATION_KM_S2 = 5e-4
 
 EDGE_S = 2.0  # a slice is searched this far beyond its ends
@@ -211,6 +212,7 @@ def _search_by_grid(
     steps = int(np.ceil((stop_s - start_s + 2.0 * EDGE_S) / step_s))
     edges = np.linspace(start_s - EDGE_S, stop_s + EDGE_S, 2 * steps + 1)  # ends and middles
     breaks = _breaks(ephemeris, float(edges[0]), float(edges[-1]))
+    rough = np.flatnonzero(ephemeris.perturbation_km_s2 > PERTURBATION_KM_S2)
     radius = circumscribed_radius(problem.volumes)
     half_size = np.stack([problem.volumes.r_km, problem.volumes.t_km, problem.volumes.n_km], axis=1)
     n = len(ephemeris)
@@ -230,6 +232,7 @@ def _search_by_grid(
             rho = np.where(catching, radius, -np.inf)
             pad = np.where(catching, radial_pad(problem.volumes, r_low), 0.0)
             inside = {row: t for row, t in breaks.items() if np.any((t >= a) & (t <= b))}
+            inside |= {row: breaks.get(row, np.empty(0)) for row in rough.tolist()}
             if inside:
                 speed[list(inside)] = np.nan
                 _search_broken(ephemeris, inside, a, b, half_size, rho, problem, off, search)
@@ -284,6 +287,7 @@ def _find_minima(
     box: bool,
     off: frozenset[str],
     search: _Search,
+    perturbation: float = PERTURBATION_KM_S2,
 ) -> None:
     """Append the minima of the chosen pairs within the step."""
     size = len(chosen) + 16
@@ -292,7 +296,7 @@ def _find_minima(
         count = close_approach.find_minima(
             pairs, chosen, *step, ephemeris.offset, ephemeris.begin, ephemeris.mid,
             ephemeris.inv_half, ephemeris.coef, half_size, rho, box, MU_KM3_S2,
-            PERTURBATION_KM_S2, pair, t, "volume_prefilter" not in off,
+            perturbation, pair, t, "volume_prefilter" not in off,
         )  # fmt: skip
         if count <= size:
             break
@@ -328,6 +332,7 @@ def _search_broken(
     """Compare each broken object with all others on every continuous part of the step."""
     cuts = np.unique(np.concatenate([[a, b], *broken.values()]))
     cuts = cuts[(cuts >= a) & (cuts <= b)]
+    perturbation = max(PERTURBATION_KM_S2, float(ephemeris.perturbation_km_s2[list(broken)].max()))
     for row in broken:
         for left, right in itertools.pairwise(cuts):
             present = (ephemeris.start <= left) & (ephemeris.stop >= right)
@@ -342,7 +347,7 @@ def _search_broken(
             _find_minima(
                 ephemeris, pairs, np.arange(len(others), dtype=np.int32),
                 (float(left), float(right)), half_size, rho, problem.volumes.shape == "BOX",
-                off, search,
+                off, search, perturbation,
             )  # fmt: skip
 
 
