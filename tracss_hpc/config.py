@@ -466,6 +466,10 @@ def _check_name(key: str, where: str) -> None:
 
 def _unknown(key: str, where: str) -> ConfigError:
     section, _, name = key.partition(".")
+    if key in _SECTIONS:
+        return ConfigError(
+            f"{key} is a section ({where}), not a key; write {key}.key=value", key=key, given=key
+        )
     same_name = [n for n in _NAMES if n.split(".")[1] == (name or section)]
     if same_name:
         nearest = f"; did you mean {same_name[0]}?"

@@ -99,15 +99,15 @@ def number(low: float, high: float = math.inf, *, open_low: bool = False) -> Rul
 
 
 def integer(low: int) -> Rule:
-    """An integer >= `low`; 2e9 counts as one."""
+    """An integer >= `low` that 64 bits hold; 2e9 counts as one."""
 
     def convert(value: object) -> int:
         given = _number_value(value)
-        if not given.is_integer() or given < low:
+        if not given.is_integer() or not low <= given < 2**63:
             raise ValueError
         return value if isinstance(value, int) else int(given)
 
-    return Rule(f"an integer >= {low}", convert)
+    return Rule(f"an integer >= {low} and < 2^63", convert)
 
 
 def list_of(item: Rule, *, single: bool = False, empty: bool = True) -> Rule:

@@ -93,8 +93,8 @@ def find_minima(objects: Objects, start: str, window_s: float, sphere_km: float)
         before, now = now, after
     events: list[Event] = []
     for i, j, near in found:
-        event = _refine(objects, start, i, j, near)
-        if event is None or not 0.0 <= event.t < window_s or event.miss > nearest[i, j] + 0.1:
+        event = _refine(objects, start, i, j, near, float(nearest[i, j]) + 0.1)
+        if event is None or not 0.0 <= event.t < window_s:
             continue
         if not any(x.i == i and x.j == j and abs(x.t - event.t) < 1.0 for x in events):
             events.append(event)
@@ -114,14 +114,21 @@ def end_of(objects: Objects, row: int, start: str, window_s: float) -> float:
     return float(times[np.argmax(code != 0)]) if code.any() else np.inf
 
 
-def _refine(objects: Objects, start: str, i: int, j: int, near: float) -> Event | None:
-    """The minimum within a step of `near`: dense sampling, then a parabola through |dr|^2."""
+def _refine(
+    objects: Objects, start: str, i: int, j: int, near: float, limit_km: float
+) -> Event | None:
+    """The minimum within a step of `near`: dense sampling, then a quartic through |dr|^2.
+
+    None when there is none, or one farther than `limit_km`.
+    """
     a, b = objects.records[i], objects.records[j]
     centre, width = near, GRID_S
     for step in (0.5, 0.02):
         t = centre + np.arange(-width, width + 0.5 * step, step)
         d2 = _distance2(a, b, start, t)
         k = int(np.nanargmin(d2))
+        if np.sqrt(d2[k]) > limit_km + FASTEST_KM_S * step:
+            return None
         centre, width = float(t[k]), step
     fine = centre + 0.25 * np.arange(-8.0, 9.0)
     d2 = _distance2(a, b, start, fine)
@@ -136,15 +143,16 @@ def _refine(objects: Objects, start: str, i: int, j: int, near: float) -> Event 
     if not rising:
         return None
     t_min = centre + min(rising, key=abs)
-    if not _prominent(a, b, start, t_min):
-        return None
     jd, fr = _julian(start, t_min)
     _, ra, va = a.sgp4(jd, fr)
     _, rb, vb = b.sgp4(jd, fr)
     d = np.subtract(rb, ra)
     rtn = _components(np.array(ra), np.array(va), d), _components(np.array(rb), np.array(vb), -d)
     speed = float(np.linalg.norm(np.subtract(vb, va)))
-    return Event(i, j, t_min, float(np.linalg.norm(d)), speed, rtn)
+    miss = float(np.linalg.norm(d))
+    if miss > limit_km or (speed < 0.1 and not _prominent(a, b, start, t_min)):
+        return None
+    return Event(i, j, t_min, miss, speed, rtn)
 
 
 def _prominent(a: Satrec, b: Satrec, start: str, t: float) -> bool:

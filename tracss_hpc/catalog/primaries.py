@@ -7,6 +7,7 @@ the screening, where every object is a secondary anyway.
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -100,7 +101,7 @@ def _match(catalog: Catalog, names: NDArray[np.str_], entry: int | str | Path) -
     text = str(entry).strip()
     if text.isascii() and text.isdigit():
         return np.asarray(catalog.designator == int(text), dtype=np.bool_)
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     if path.is_file():
         return np.isin(catalog.designator, _read_ids(path, catalog))
     pattern = text.lower()

@@ -18,7 +18,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tracss_hpc.export.opening import open_file
+from tracss_hpc.export.opening import explain_damage, open_file
 
 __all__ = ["DIGESTED_GROUPS", "digest_file", "first_difference", "hdf5_version"]
 
@@ -64,9 +64,10 @@ def hdf5_version() -> str:
 
 def _entries(file: Any) -> Iterator[tuple[str, bytes]]:
     """Label and bytes of everything that counts, in the order of the labels."""
-    for name in sorted(DIGESTED_GROUPS):
-        if name in file:
-            yield from _group_entries(file[name], name)
+    with explain_damage(file.filename):
+        for name in sorted(DIGESTED_GROUPS):
+            if name in file:
+                yield from _group_entries(file[name], name)
 
 
 def _group_entries(group: Any, path: str) -> Iterator[tuple[str, bytes]]:

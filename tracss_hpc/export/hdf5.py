@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracss_hpc.errors import InputDataError, UsageError
-from tracss_hpc.export.opening import open_file
+from tracss_hpc.export.opening import explain_damage, open_file
 from tracss_hpc.export.schema import COVARIANCE_ELEMENTS, describe_column
 
 if TYPE_CHECKING:
@@ -45,6 +45,15 @@ _DIMENSIONS = {
     "ephemeris": "object",
 }
 _CHUNK = 16384
+#: What no reader can do without.
+_ATTRIBUTES = (
+    "start_screen_period", "created", "run_id", "correlation_id", "config", "title",
+)  # fmt: skip
+_NEEDED = (
+    "objects/object_designator", "conjunctions/tca", "conjunctions/object1",
+    "conjunctions/object2", "conjunctions/sat1_object_designator",
+    "conjunctions/sat2_object_designator", "conjunctions/miss_distance",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -111,13 +120,13 @@ def read_results(path: str | Path) -> Results:
     """
     groups: dict[str, Columns] = {}
     group_attributes: dict[str, dict[str, Any]] = {}
-    with open_file(path) as file:
+    with open_file(path) as file, explain_damage(path):
         attributes = dict(file.attrs)
-        if "conjunctions" not in file or "start_screen_period" not in attributes:
+        lacking = [f"attribute {name}" for name in _ATTRIBUTES if name not in attributes]
+        lacking += [name for name in _NEEDED if name not in file]
+        if lacking:
             raise InputDataError(
-                f"{path}: not a results file: group conjunctions or attribute "
-                "start_screen_period is missing",
-                file=str(path),
+                f"{path}: not a whole results file: it lacks {', '.join(lacking)}", file=str(path)
             )
         for name in _DIMENSIONS:
             if name in file:

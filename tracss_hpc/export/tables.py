@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tracss_hpc.epochs import format_times, parse_epoch
 from tracss_hpc.errors import InputDataError, UsageError
-from tracss_hpc.export.opening import open_file
+from tracss_hpc.export.opening import explain_damage, open_file
 
 __all__ = ["ConjunctionTable", "format_csv", "format_table", "read_table"]
 
@@ -71,9 +71,9 @@ def read_table(
     UsageError
         If there is no such file, or no object of the run has the designator.
     """
-    with open_file(path) as file:
+    with open_file(path) as file, explain_damage(path):
         try:
-            start = file.attrs["start_screen_period"]
+            start = parse_epoch(_text(file.attrs["start_screen_period"]))
             designators = file["objects/object_designator"][()]
             names = file["objects/object_name"].asstr()[()]
             group = file["conjunctions"]
@@ -82,7 +82,7 @@ def read_table(
                 for key, item in group.items()
                 if item.ndim == 1 and len(item) == len(group["tca"]) and not item.is_scale
             }
-        except KeyError as error:
+        except (KeyError, ValueError) as error:
             raise InputDataError(
                 f"{path}: not a results file ({error}); give the results.h5 of a run",
                 file=str(path),
@@ -96,7 +96,7 @@ def read_table(
         )
     total = len(columns["tca"])
     columns = {
-        "tca_utc": format_times(parse_epoch(_text(start)), columns["tca"]),
+        "tca_utc": format_times(start, columns["tca"]),
         "sat1_object_name": names[columns["object1"]],
         "sat2_object_name": names[columns["object2"]],
         **columns,

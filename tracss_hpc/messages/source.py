@@ -9,6 +9,7 @@ import codecs
 import glob
 import gzip
 import lzma
+import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +37,7 @@ def find_files(patterns: Sequence[str | Path]) -> list[Path]:
         raise UsageError("no input file is given; name at least one file or glob")
     found: dict[Path, Path] = {}
     for pattern in patterns:
-        path = Path(pattern).expanduser()
+        path = Path(os.path.expanduser(pattern))
         if path.is_dir():
             raise UsageError(f"{pattern} is a directory; name its files, e.g. {pattern}/*.tle")
         if path.exists():

@@ -37,10 +37,10 @@ __all__ = ["FILTERS", "Conjunctions", "ScreeningProblem", "SliceResult", "screen
 #: Filters that `disable` may name; see neighbours.pyx and close_approach.pyx for their proofs.
 FILTERS = ("cell_grid", "reach", "radial_interval", "chord", "range_rate", "volume_prefilter")
 
-#: Bound on every acceleration but the two-body one [km/s^2] that the filters rest on. J2 makes up to
-#: 3e-5 at 200 km, SGP4's own oddities 4e-4 in a whole catalog; an object measured above the bound
-#: (build_ephemeris) never enters the grid and is compared with all others.
-PERTURBATION_KM_S2 = 5e-4
+#: Bound on every acceleration but the two-body one [km/s^2] that the filters rest on. J2 makes
+#: up to 3e-5 at 200 km, SGP4's own oddities 6e-4 in a whole catalog. Where an object is measured
+#: above the bound (build_ephemeris) it leaves the grid and is compared with all others.
+PERTURBATION_KM_S2 = 1e-3
 
 EDGE_S = 2.0  # a slice is searched this far beyond its ends
 _BATCH_STEPS = 16
@@ -212,7 +212,7 @@ def _search_by_grid(
     steps = int(np.ceil((stop_s - start_s + 2.0 * EDGE_S) / step_s))
     edges = np.linspace(start_s - EDGE_S, stop_s + EDGE_S, 2 * steps + 1)  # ends and middles
     breaks = _breaks(ephemeris, float(edges[0]), float(edges[-1]))
-    rough = np.flatnonzero(ephemeris.perturbation_km_s2 > PERTURBATION_KM_S2)
+    rough = _rough_parts(ephemeris)
     radius = circumscribed_radius(problem.volumes)
     half_size = np.stack([problem.volumes.r_km, problem.volumes.t_km, problem.volumes.n_km], axis=1)
     n = len(ephemeris)
@@ -232,7 +232,9 @@ def _search_by_grid(
             rho = np.where(catching, radius, -np.inf)
             pad = np.where(catching, radial_pad(problem.volumes, r_low), 0.0)
             inside = {row: t for row, t in breaks.items() if np.any((t >= a) & (t <= b))}
-            inside |= {row: breaks.get(row, np.empty(0)) for row in rough.tolist()}
+            for row, begin, end in rough:
+                if begin < b and end > a:
+                    inside.setdefault(row, np.empty(0))
             if inside:
                 speed[list(inside)] = np.nan
                 _search_broken(ephemeris, inside, a, b, half_size, rho, problem, off, search)
@@ -318,6 +320,15 @@ def _breaks(ephemeris: Ephemeris, a: float, b: float) -> dict[int, NDArray[np.fl
     return {row: np.array(sorted(t)) for row, t in when.items()}
 
 
+def _rough_parts(ephemeris: Ephemeris) -> list[tuple[int, float, float]]:
+    """Object and times [s] of the segments whose acceleration exceeds the filters' bound."""
+    segments = np.flatnonzero(ephemeris.perturbation_km_s2 > PERTURBATION_KM_S2)
+    rows = np.searchsorted(ephemeris.offset, segments, side="right") - 1
+    half = 1.0 / ephemeris.inv_half[segments]
+    begin, end = ephemeris.mid[segments] - half, ephemeris.mid[segments] + half
+    return list(zip(rows.tolist(), begin.tolist(), end.tolist(), strict=True))
+
+
 def _search_broken(
     ephemeris: Ephemeris,
     broken: dict[int, NDArray[np.float64]],
@@ -332,7 +343,13 @@ def _search_broken(
     """Compare each broken object with all others on every continuous part of the step."""
     cuts = np.unique(np.concatenate([[a, b], *broken.values()]))
     cuts = cuts[(cuts >= a) & (cuts <= b)]
-    perturbation = max(PERTURBATION_KM_S2, float(ephemeris.perturbation_km_s2[list(broken)].max()))
+    perturbation = max(
+        PERTURBATION_KM_S2,
+        *(
+            float(ephemeris.perturbation_km_s2[ephemeris.offset[i] : ephemeris.offset[i + 1]].max())
+            for i in broken
+        ),
+    )
     for row in broken:
         for left, right in itertools.pairwise(cuts):
             present = (ephemeris.start <= left) & (ephemeris.stop >= right)
