@@ -122,6 +122,34 @@ cdef inline Py_ssize_t _scan(
     return found
 
 
+cdef inline Py_ssize_t _scan_column(
+    Columns* c,
+    const int32_t* row,
+    Py_ssize_t i,
+    const int32_t* starts,
+    Py_ssize_t low,
+    Py_ssize_t high,
+    int32_t[:, ::1] pairs,
+    Py_ssize_t found,
+    int64_t* count,
+) noexcept nogil:
+    """Compare entry i with cells low .. high - 1 of one column along z, wrapping at both ends.
+
+    `starts` points at the column's first cell; entries of slow objects are sorted by cell.
+    """
+    cdef Py_ssize_t first = starts[low if low > 0 else 0] if low < SIDE else starts[SIDE]
+    cdef Py_ssize_t last = starts[high if high < SIDE else SIDE]
+    found = _scan(c, row, i, first, last, pairs, found)
+    count[0] += last - first
+    if low < 0:
+        found = _scan(c, row, i, starts[SIDE + low], starts[SIDE], pairs, found)
+        count[0] += starts[SIDE] - starts[SIDE + low]
+    if high > SIDE:
+        found = _scan(c, row, i, starts[0], starts[high - SIDE], pairs, found)
+        count[0] += starts[high - SIDE] - starts[0]
+    return found
+
+
 cdef inline int32_t _cell(const double[:, ::1] state, Py_ssize_t i, double edge) noexcept nogil:
     """Number of the grid cell of object i, wrapped into SIDE^3."""
     cdef int64_t cx = <int64_t>floor(state[0, i] / edge) & MASK
@@ -151,7 +179,7 @@ def find_pairs(
     screening does not depend on them.
     """
     cdef Py_ssize_t n = state.shape[1], i, j, k, q, found = 0, slow = 0, total = 0, cell
-    cdef Py_ssize_t cx, cy, cz, lo, hi, ring, ax, ay, first, last
+    cdef Py_ssize_t cx, cy, cz, ring, ax, ay
     cdef double rho_max = 0.0, travel_max = 0.0, edge, limit = SPEED_LIMIT, span
     cdef double extra_pad = ROUNDING if radial_interval else 1e9
     cdef double extra_rho = ROUNDING if reach else 1e7
@@ -213,39 +241,15 @@ def find_pairs(
             cz = cell & MASK
             cy = (cell // SIDE) & MASK
             cx = cell // (SIDE * SIDE)
-            # forward along z in the own column
-            cell = (cx * SIDE + cy) * SIDE
-            first = i + 1
-            last = starts[cell + cz + 1]
-            if cz < SIDE - 1:
-                last = starts[cell + cz + 2]
-            found = _scan(&c, &row[0], i, first, last, pairs, found)
-            count += last - first
-            if cz == SIDE - 1:
-                first = starts[cell]
-                last = starts[cell + 1]
-                found = _scan(&c, &row[0], i, first, last, pairs, found)
-                count += last - first
+            found = _scan(&c, &row[0], i, i + 1, starts[cell + 1], pairs, found)
+            count += starts[cell + 1] - i - 1
+            found = _scan_column(&c, &row[0], i, &starts[cell - cz], cz + 1, cz + 2, pairs, found,
+                                 &count)
             for q in range(4):
                 ax = (cx + (1 if q < 3 else 0)) & MASK
                 ay = (cy + (q - 1 if q < 3 else 1)) & MASK
-                cell = (ax * SIDE + ay) * SIDE
-                lo = cz - 1 if cz > 0 else 0
-                hi = cz + 2 if cz < SIDE - 1 else SIDE
-                first = starts[cell + lo]
-                last = starts[cell + hi]
-                found = _scan(&c, &row[0], i, first, last, pairs, found)
-                count += last - first
-                if cz == 0:
-                    first = starts[cell + SIDE - 1]
-                    last = starts[cell + SIDE]
-                    found = _scan(&c, &row[0], i, first, last, pairs, found)
-                    count += last - first
-                elif cz == SIDE - 1:
-                    first = starts[cell]
-                    last = starts[cell + 1]
-                    found = _scan(&c, &row[0], i, first, last, pairs, found)
-                    count += last - first
+                found = _scan_column(&c, &row[0], i, &starts[(ax * SIDE + ay) * SIDE], cz - 1,
+                                     cz + 2, pairs, found, &count)
         # Fast objects: every slow one within reach, and the fast ones after it.
         for i in range(slow, total):
             if slow > 0:
@@ -263,23 +267,8 @@ def find_pairs(
                         for k in range(-ring, ring + 1):
                             ax = (cx + j) & MASK
                             ay = (cy + k) & MASK
-                            cell = (ax * SIDE + ay) * SIDE
-                            lo = cz - ring
-                            hi = cz + ring + 1
-                            first = starts[cell + (lo if lo > 0 else 0)]
-                            last = starts[cell + (hi if hi < SIDE else SIDE)]
-                            found = _scan(&c, &row[0], i, first, last, pairs, found)
-                            count += last - first
-                            if lo < 0:
-                                first = starts[cell + SIDE + lo]
-                                last = starts[cell + SIDE]
-                                found = _scan(&c, &row[0], i, first, last, pairs, found)
-                                count += last - first
-                            if hi > SIDE:
-                                first = starts[cell]
-                                last = starts[cell + hi - SIDE]
-                                found = _scan(&c, &row[0], i, first, last, pairs, found)
-                                count += last - first
+                            found = _scan_column(&c, &row[0], i, &starts[(ax * SIDE + ay) * SIDE],
+                                                 cz - ring, cz + ring + 1, pairs, found, &count)
             found = _scan(&c, &row[0], i, i + 1, total, pairs, found)
             count += total - i - 1
         tested[0] += count

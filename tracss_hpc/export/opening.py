@@ -26,7 +26,8 @@ def open_file(path: str | Path) -> Any:
     Raises
     ------
     UsageError
-        If there is no such file, it is a directory, or its compression needs hdf5plugin, which is not installed.
+        If there is no such file, it is a directory, or its compression needs hdf5plugin, which is
+        not installed.
     InputDataError
         If it is no HDF5 file, or holds no group `objects`.
     """
@@ -62,7 +63,7 @@ def explain_damage(path: str | Path) -> Iterator[None]:
     """Turn what h5py raises while it reads damaged content into an `InputDataError`."""
     try:
         yield
-    except (OSError, RuntimeError) as error:
+    except (KeyError, OSError, RuntimeError) as error:
         raise InputDataError(
             f"{path}: damaged ({error}); run the screening again, or copy the file again",
             file=str(path),

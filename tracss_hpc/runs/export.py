@@ -18,7 +18,7 @@ from tracss_hpc.export.cdm import RunFacts, write_cdms
 from tracss_hpc.export.cdm_selection import select_conjunctions
 from tracss_hpc.export.hdf5 import Results, read_results
 
-__all__ = ["export_products", "export_results"]
+__all__ = ["export_products", "export_results", "run_facts"]
 
 _log = logging.getLogger("tracss_hpc")
 
@@ -57,7 +57,7 @@ def export_products(folder: Path, results: Results, config: Config) -> None:
             max_count=export.cdm_max,
         )
         paths = write_cdms(
-            folder / "cdm", results.objects, results.conjunctions, _facts(results, config),
+            folder / "cdm", results.objects, results.conjunctions, run_facts(results, config),
             rows=selection.rows, formats=export.cdm, precision=export.cdm_precision,
         )  # fmt: skip
         left = ", ".join(f"{count} by {name}" for name, count in selection.left_out.items())
@@ -75,7 +75,7 @@ def export_products(folder: Path, results: Results, config: Config) -> None:
         _log.info("%d pictures in %s", len(paths), folder / "plots")
 
 
-def _facts(results: Results, config: Config) -> RunFacts:
+def run_facts(results: Results, config: Config) -> RunFacts:
     """What all messages of the run share; CREATION_DATE is the run's own."""
     attributes = results.attributes
     created = dt.datetime.fromisoformat(str(attributes["created"]))

@@ -1,0 +1,79 @@
+"""Benchmarks of the main job: stages of one six-hour slice, messages, risk metrics, reading.
+
+`make bench` prints user CPU seconds, rates and peak memory. Nothing is asserted about time: read
+the ratios within one run. Data: the reference population, so anyone can run it.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tracss_hpc.catalog.population import START, reference_population
+from tracss_hpc.config import resolve
+from tracss_hpc.export.cdm import write_cdms
+from tracss_hpc.export.hdf5 import read_results
+from tracss_hpc.runs.problem import build_problem, read_input
+from tracss_hpc.runs.run import run_screening
+from tracss_hpc.screen.screening import screen_slice
+
+
+def _report(name: str, cpu_s: float, **figures: float) -> None:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    text = "  ".join(f"{key} {value:,.4g}" for key, value in figures.items())
+    print(f"\n{name:<34}{cpu_s:>8.2f} CPU-s  {text}  peak {peak:,.0f} MB", end="")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two hours of the reference population, without messages and pictures."""
+    folder = tmp_path_factory.mktemp("bench") / "run"
+    words = [f"run.start={START.iso()}", "run.days=0.0833", f"run.output={folder}"]
+    config = resolve(
+        None, [*words, "export.cdm=[]", "export.plots=false", "audit.max_pair_steps=0"]
+    )
+    run_screening(config)
+    return folder / "results.h5"
+
+
+def test_slice_of_six_hours() -> None:
+    problem = build_problem(read_input(resolve(None, [f"run.start={START.iso()}"])))
+    mark = time.process_time()
+    result = screen_slice(problem, 0.0, 6 * 3600.0)
+    total = time.process_time() - mark
+    for stage, cpu_s in result.cpu_s.items():
+        _report(f"6 h, {len(problem.trajectories):,} objects: {stage}", cpu_s)
+    counts = result.counts
+    _report(
+        "6 h: all of it",
+        total,
+        pair_tests_per_s=counts["pairs_tested"] / result.cpu_s["search"],
+        conjunctions=counts["conjunctions"],
+    )
+
+
+@pytest.mark.parametrize("form", ["kvn", "json", "xml", "csv"])
+def test_hundred_thousand_messages(form: str, results: Path, tmp_path: Path) -> None:
+    from tracss_hpc.runs.export import run_facts
+
+    read = read_results(results)
+    rows = np.resize(np.arange(len(read.conjunctions["tca"])), 100_000)
+    mark, wall = time.process_time(), time.perf_counter()
+    facts = run_facts(read, resolve(None))
+    paths = write_cdms(tmp_path, read.objects, read.conjunctions, facts, rows=rows, formats=[form])
+    _report(
+        f"100,000 CDMs as {form}",
+        time.process_time() - mark,
+        wall_s=time.perf_counter() - wall,
+        MB=paths[0].stat().st_size / 1e6,
+    )
+
+
+def test_reference_population() -> None:
+    mark = time.process_time()
+    catalog = reference_population()
+    _report(f"draw {len(catalog):,} objects", time.process_time() - mark)

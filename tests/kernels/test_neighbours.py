@@ -1,0 +1,113 @@
+"""Candidate pairs against the filters' own inequalities over all pairs in double precision."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.kernels.segments import MU, kepler_states, random_orbits
+from tracss_hpc.kernels import neighbours, nodes
+
+STEP = 60.0
+
+
+class Step:
+    """One step of n orbits, crowded so that there are pairs to find."""
+
+    def __init__(self, rng: np.random.Generator, n: int) -> None:
+        elements = random_orbits(rng, n, eccentric=0.2)
+        elements[:, 3] = rng.uniform(0.0, 0.3, n)  # near a common node: many pairs within reach
+        elements[:, 5] = rng.uniform(0.0, 0.5, n)
+        states = kepler_states(elements, np.array([0.0, 0.5 * STEP, STEP]))
+        self.state = np.ascontiguousarray(states[1])
+        self.speed, self.low, self.high = np.empty(n), np.empty(n), np.empty(n)
+        nodes.bound_steps(*states, STEP, MU, 5e-4, self.speed, self.low, self.high)
+        self.pad = rng.uniform(0.4, 25.0, n)
+        self.rho = np.where(rng.random(n) < 0.2, -np.inf, rng.uniform(2.0, 60.0, n))
+
+    def find(self, capacity: int = 100_000, **switches: bool) -> tuple[set[tuple[int, int]], int]:
+        pairs = np.empty((capacity, 2), dtype=np.int32)
+        tested = np.zeros(1, dtype=np.int64)
+        count = neighbours.find_pairs(
+            self.state, self.speed, self.low, self.high, self.pad, self.rho, 0.5 * STEP, pairs,
+            tested, *(switches.get(k, True) for k in ("cell_grid", "reach", "radial_interval")),
+        )  # fmt: skip
+        found = [(int(a), int(b)) for a, b in pairs[: min(count, capacity)]]
+        assert len(set(found)) == len(found)
+        assert all(a < b for a, b in found)
+        self.tested = int(tested[0])
+        return set(found), count
+
+    def allowed(self, slack: float, *, reach: bool, radial: bool) -> set[tuple[int, int]]:
+        """Pairs that pass the inequalities widened by `slack` km; NaN rows never do."""
+        i, j = np.triu_indices(self.state.shape[1], 1)
+        rho = np.maximum(self.rho[i], self.rho[j])
+        keep = np.isfinite(self.speed[i] + self.speed[j]) & (rho > -np.inf)
+        if reach:
+            d = np.linalg.norm(self.state[:3, i] - self.state[:3, j], axis=0)
+            keep &= d <= rho + 0.5 * STEP * (self.speed[i] + self.speed[j]) + slack
+        if radial:
+            gap = np.maximum(self.low[j] - self.high[i], self.low[i] - self.high[j])
+            keep &= gap <= np.maximum(self.pad[i], self.pad[j]) + slack
+        return set(zip(i[keep].tolist(), j[keep].tolist(), strict=True))
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 17, 257])
+@pytest.mark.parametrize(
+    "off", [(), ("cell_grid",), ("reach",), ("radial_interval",), ("reach", "radial_interval")]
+)
+def test_no_pair_is_lost_and_none_beyond_the_padding(
+    rng: np.random.Generator, n: int, off: tuple[str, ...]
+) -> None:
+    step = Step(rng, n)
+    if n > 10:
+        step.speed[3] = step.low[3] = step.high[3] = np.nan
+    found, count = step.find(**dict.fromkeys(off, False))
+    assert count == len(found)
+    radial = "radial_interval" not in off
+    must = step.allowed(0.0, reach=True, radial=radial)
+    may = step.allowed(2.0 * neighbours.padding(), reach="reach" not in off, radial=radial)
+    assert must <= found
+    assert found <= may
+    if n == 257:
+        assert len(must) > 100
+        assert len(found) < 0.9 * n * (n - 1) / 2 or "reach" in off
+
+
+@pytest.mark.parametrize("turns", [40.0, -40.0, 0.5])
+def test_grid_numbers_wrap(turns: float) -> None:
+    """Far from the origin and across its planes the cells still know their neighbours."""
+    rng = np.random.default_rng(7)
+    n = 300
+    step = Step(rng, n)
+    edge = 560.0
+    step.state[:3] = rng.uniform(-1.2 * edge, 1.2 * edge, (3, n)) + turns * edge * 32.0 / 40.0
+    step.speed[:] = rng.uniform(6.0, 8.0, n)
+    step.speed[::10] = rng.uniform(9.0, 11.0, len(step.speed[::10]))
+    step.low[:], step.high[:] = 0.0, 1e6
+    found, _ = step.find()
+    assert step.allowed(0.0, reach=True, radial=True) <= found
+    without, _ = step.find(cell_grid=False)
+    assert found == without
+
+
+def test_the_grid_saves_work(rng: np.random.Generator) -> None:
+    n = 2000
+    elements = random_orbits(rng, n, eccentric=0.0)
+    step = Step(rng, n)
+    step.state = np.ascontiguousarray(kepler_states(elements, np.array([0.0]))[0])
+    step.speed[:] = 7.7
+    step.find()
+    assert step.tested < 0.2 * n * (n - 1) / 2
+    step.find(cell_grid=False)
+    assert step.tested == n * (n - 1) // 2
+
+
+def test_a_full_buffer_says_how_much_is_needed(rng: np.random.Generator) -> None:
+    step = Step(rng, 257)
+    found, count = step.find()
+    some, needed = step.find(capacity=10)
+    assert needed == count
+    assert len(some) == 10
+    assert some < found
+    assert step.find(capacity=0) == (set(), count)

@@ -1,0 +1,87 @@
+"""Evaluation against NumPy's Chebyshev series; the bounds of a step against dense sampling."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.polynomial import chebyshev
+
+from tests.kernels.segments import MU, fit, kepler_states, random_orbits
+from tracss_hpc.kernels import nodes
+
+
+def evaluate(s: object, times: np.ndarray, n: int) -> np.ndarray:
+    out = np.empty((len(times), 6, n))
+    nodes.evaluate(s.offset, s.begin, s.mid, s.inv_half, s.coef, s.stop, times, out)
+    return out
+
+
+@pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 400])
+def test_evaluate_is_the_chebyshev_series(rng: np.random.Generator, count: int) -> None:
+    n = 7
+    segments = fit(random_orbits(rng, n), 0.0, 4000.0, 700.0)
+    segments.coef[:] = rng.normal(size=segments.coef.shape)  # any series, not only smooth ones
+    times = np.sort(rng.uniform(0.0, 4000.0, count))
+    out = evaluate(segments, times, n)
+    for i in range(n):
+        first, last = segments.offset[i], segments.offset[i + 1]
+        for k, t in enumerate(times):
+            s = first + np.searchsorted(segments.begin[first:last], t, side="right") - 1
+            x = (t - segments.mid[s]) * segments.inv_half[s]
+            for axis in range(3):
+                c = segments.coef[s, axis]
+                assert out[k, axis, i] == pytest.approx(chebyshev.chebval(x, c), abs=1e-12)
+                slope = chebyshev.chebval(x, chebyshev.chebder(c)) * segments.inv_half[s]
+                assert out[k, axis + 3, i] == pytest.approx(slope, abs=1e-12)
+
+
+def test_evaluate_is_nan_outside_an_interval(rng: np.random.Generator) -> None:
+    segments = fit(random_orbits(rng, 3), 100.0, 500.0, 100.0)
+    segments.stop[:] = [500.0, 300.0, -np.inf]
+    out = evaluate(segments, np.array([99.9, 100.0, 300.0, 300.1, 500.0, 500.1]), 3)
+    assert np.isfinite(out[:, 0]).T.tolist() == [
+        [False, True, True, True, True, False],
+        [False, True, True, False, False, False],
+        [False] * 6,
+    ]
+
+
+def test_evaluate_object_without_segments() -> None:
+    out = np.zeros((2, 6, 1))
+    empty = np.empty(0)
+    nodes.evaluate(
+        np.zeros(2, np.int64), empty, empty, empty, np.empty((0, 3, 13)), np.array([-np.inf]),
+        np.array([0.0, 1.0]), out,
+    )  # fmt: skip
+    assert np.isnan(out).all()
+
+
+@pytest.mark.parametrize("step", [10.0, 60.0, 120.0, 240.0])
+def test_bounds_hold_everywhere_in_the_step(rng: np.random.Generator, step: float) -> None:
+    n = 600
+    elements = random_orbits(rng, n, eccentric=0.6)
+    # A third of the eccentric ones pass perigee within the step.
+    near = np.arange(0, n, 3)
+    motion = np.sqrt(MU / elements[near, 0] ** 3)
+    elements[near, 5] = -motion * rng.uniform(0.0, step, len(near))
+    states = kepler_states(elements, np.array([0.0, 0.5 * step, step]))
+    speed, low, high = np.empty(n), np.empty(n), np.empty(n)
+    nodes.bound_steps(*states, step, MU, 0.0, speed, low, high)
+    dense = kepler_states(elements, np.linspace(0.0, step, 241))
+    r = np.linalg.norm(dense[:, :3], axis=1)
+    v = np.linalg.norm(dense[:, 3:], axis=1)
+    assert (r.min(axis=0) >= low - 1e-9).all()
+    assert (r.max(axis=0) <= high + 1e-9).all()
+    assert (v.max(axis=0) <= speed + 1e-12).all()
+    if step <= 60.0:  # and they are worth having
+        assert np.median(high - low - np.ptp(r, axis=0)) < 3.0
+        assert np.median(speed - v.max(axis=0)) < 0.05
+
+
+def test_bounds_of_a_missing_state_are_nan() -> None:
+    states = kepler_states(random_orbits(np.random.default_rng(1), 2), np.array([0.0, 30.0, 60.0]))
+    states[2, :, 1] = np.nan
+    speed, low, high = np.empty(2), np.empty(2), np.empty(2)
+    nodes.bound_steps(*states, 60.0, MU, 5e-4, speed, low, high)
+    assert np.isfinite([speed[0], low[0], high[0]]).all()
+    assert np.isnan([speed[1], low[1], high[1]]).all()

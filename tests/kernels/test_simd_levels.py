@@ -1,0 +1,97 @@
+"""Every kernel gives the same bits at every SIMD level that this processor runs."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from tests.kernels.segments import MU, fit, kepler_states, random_orbits
+from tests.kernels.test_close_approach import crossing
+from tests.kernels.test_neighbours import Step
+from tracss_hpc.kernels import SUPPORTED_LEVELS, load
+
+
+def run_nodes(kernel: ModuleType) -> list[np.ndarray]:
+    rng = np.random.default_rng(1)
+    n = 37
+    s = fit(random_orbits(rng, n), 0.0, 3000.0, 300.0)
+    out = np.empty((200, 6, n))
+    kernel.evaluate(
+        s.offset, s.begin, s.mid, s.inv_half, s.coef, s.stop, np.linspace(0, 3000, 200), out
+    )
+    states = kepler_states(random_orbits(rng, 500), np.array([0.0, 30.0, 60.0]))
+    bounds = np.empty((3, 500))
+    kernel.bound_steps(*states, 60.0, MU, 5e-4, *bounds)
+    return [out, bounds]
+
+
+def run_neighbours(kernel: ModuleType) -> list[np.ndarray]:
+    step = Step(np.random.default_rng(2), 700)
+    pairs, tested = np.empty((60_000, 2), dtype=np.int32), np.zeros(1, dtype=np.int64)
+    count = kernel.find_pairs(
+        step.state, step.speed, step.low, step.high, step.pad, step.rho, 30.0, pairs, tested
+    )
+    assert 100 < count < len(pairs)
+    return [pairs[:count], tested]
+
+
+def run_close_approach(kernel: ModuleType) -> list[np.ndarray]:
+    rng = np.random.default_rng(3)
+    n = 200
+    elements = crossing(rng, n)
+    s = fit(elements, 0.0, 800.0, 130.0)
+    states = kepler_states(elements, np.array([370.0, 400.0, 430.0]))
+    pairs = np.arange(2 * n, dtype=np.int32).reshape(n, 2)
+    low = np.linalg.norm(states[:, :3], axis=1).min(axis=0)
+    rho, half = np.full(2 * n, 43.0), np.full((2 * n, 3), 24.5)
+    kept, passed = np.empty(n, dtype=np.int32), np.zeros(2, dtype=np.int64)
+    count = kernel.filter_pairs(
+        pairs, n, *states, low, rho, 30.0, MU, 5e-4, kept, passed, True, True
+    )
+    found, t = np.zeros((n, 2), dtype=np.int32), np.zeros(n)
+    number = kernel.find_minima(
+        pairs, kept[:count], 370.0, 430.0, s.offset, s.begin, s.mid, s.inv_half, s.coef, half, rho,
+        True, MU, 5e-4, found, t, True,
+    )  # fmt: skip
+    assert number > 20
+    return [kept[:count], passed, found, t]
+
+
+def run_brute(kernel: ModuleType) -> list[np.ndarray]:
+    elements = crossing(np.random.default_rng(4), 60)
+    r = np.ascontiguousarray(kepler_states(elements, np.arange(0.0, 900.0, 60.0))[:, :3])
+    results = []
+    for i in range(0, 120, 7):
+        partner, t = np.zeros(500, dtype=np.int32), np.zeros(500)
+        count = kernel.approaches(r, i, 0, 60.0, np.full(120, 11.0), np.full(120, 40.0), partner, t)
+        results += [partner[:count], t[:count]]
+    assert sum(map(len, results)) > 10
+    return results
+
+
+RUNS = {
+    "nodes": run_nodes,
+    "neighbours": run_neighbours,
+    "close_approach": run_close_approach,
+    "brute": run_brute,
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_same_bits(name: str) -> None:
+    results = [RUNS[name](load(name, level)) for level in SUPPORTED_LEVELS]
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            assert a.tobytes() == b.tobytes()
+
+
+def test_levels_are_named_in_order() -> None:
+    assert SUPPORTED_LEVELS[0] == "baseline"
+    assert list(SUPPORTED_LEVELS) == [x for x in ("baseline", "v3", "v4") if x in SUPPORTED_LEVELS]
+
+
+def test_an_unknown_level_is_refused() -> None:
+    with pytest.raises(ImportError, match="nodes_v9"):
+        load("nodes", "v9")
