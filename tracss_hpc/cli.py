@@ -3,8 +3,8 @@
     tracss-hpc run CONFIG.toml [section.key=value ...]     one screening
     mpirun -n 4 tracss-hpc run ...                         the same on four ranks
 
-Exit codes: 0 done; 2 bad usage or bad configuration; 3 bad input data; 75 interrupted with a
-checkpoint written; 130 stopped with Ctrl-C; 1 anything else (`compare`: the results differ). Only
+Exit codes: 0 done; 2 bad usage or bad configuration; 3 bad input data; 75 reserved for checkpoints
+(not yet); 130 stopped with Ctrl-C; 1 anything else (`compare`: the results differ). Only
 a defect of ours shows a traceback.
 """
 
@@ -192,8 +192,8 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
     parser = _Parser(
         prog="tracss-hpc",
         description="Exact all-vs-all satellite conjunction screening.",
-        epilog="Exit codes: 0 done, 2 bad usage or configuration, 3 bad input data, 75 interrupted "
-        f"(checkpoint written), 130 Ctrl-C, 1 anything else. Not yet: {', '.join(_NOT_YET)}.",
+        epilog="Exit codes: 0 done, 2 bad usage or configuration, 3 bad input data, 75 reserved "
+        f"for checkpoints, 130 Ctrl-C, 1 anything else. Not yet: {', '.join(_NOT_YET)}.",
     )
     parser.add_argument("--version", action="version", version=tracss_hpc.__version__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -234,7 +234,7 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
     show.add_argument("--top", type=_count, metavar="N", help="the N riskiest, riskiest first")
     show.add_argument("--csv", action="store_true", help="every column, as CSV")
 
-    export = verb("export", _export, "Write the CDMs of a finished run again.")
+    export = verb("export", _export, "Write the messages and pictures of a finished run again.")
     export.add_argument("file", metavar="FILE", help=results)
     export.add_argument("overrides", metavar="export.key=value", nargs="*", help=overrides)
 

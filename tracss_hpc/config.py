@@ -159,7 +159,7 @@ class Run:
     kind: str = parameter(
         "all_vs_all",
         choice("all_vs_all", "payload_vs_all", "on_demand_operational", "on_demand_candidate"),
-        "Which objects are primaries (handbook 3.2).",
+        "Which objects are primaries (handbook 3.2); on_demand kinds: not yet.",
     )
     start: str = parameter(
         "auto",
@@ -193,6 +193,11 @@ class Catalog:
         word_or("reference", list_of(text("paths or globs"), single=True, empty=False)),
         "TLE, 3LE or OMM files, plain or .gz .xz .zst; reference: the built-in synthetic objects.",
     )
+    name: str = parameter(
+        "DOD Catalog",
+        text("a catalog name"),
+        "CATALOG_NAME of the messages; SYN- objects: SYNTHETIC.",
+    )
     primaries: str | tuple[int | str, ...] = parameter(
         "all",
         word_or("all", list_of(_ID_OR_TEXT, single=True, empty=False)),
@@ -214,7 +219,7 @@ class Catalog:
         list_of(text("SATCAT owner codes"), single=True),
         "Owners whose payloads are no primaries in payload_vs_all.",
     )
-    ocm: tuple[str, ...] = parameter((), _PATHS, "Operational OCM or OEM files (optional).")
+    ocm: tuple[str, ...] = parameter((), _PATHS, "Operational OCM or OEM files: not yet.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,7 +229,7 @@ class Screening:
     volumes: str | UniformVolume = parameter(  # noqa: RUF009 (UniformVolume is frozen)
         "handbook",
         word_or("handbook", _VOLUME),
-        "Screening volumes; handbook: tables 3.4.1 and 3.4.2 by regime and source.",
+        "Screening volumes; handbook: table 3.4.1 by regime.",
     )
     engine: str = parameter(
         "grid", choice("grid", "brute"), "brute: exhaustive, for small catalogs."
@@ -236,7 +241,9 @@ class Screening:
         "h",
     )
     merge: str = parameter(
-        "none", choice("none", "orbit"), "orbit: one record per revolution for co-moving pairs."
+        "none",
+        choice("none", "orbit"),
+        "orbit (not yet): one record per revolution for co-moving pairs.",
     )
     disable: tuple[str, ...] = parameter(
         (), list_of(choice(*FILTERS), single=True), "Filters switched off by name."

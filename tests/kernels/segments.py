@@ -37,7 +37,7 @@ def kepler_states(elements: Array, t: Array) -> Array:
     a, e, tilt, node, perigee, anomaly = elements.T
     mean = anomaly + np.sqrt(MU / a**3) * np.asarray(t)[:, None]
     eccentric = mean + e * np.sin(mean)
-    for _ in range(60):
+    for _ in range(20):
         step = (eccentric - e * np.sin(eccentric) - mean) / (1.0 - e * np.cos(eccentric))
         eccentric = eccentric - np.clip(step, -0.5, 0.5)
     root = np.sqrt(1.0 - e**2)
@@ -62,14 +62,14 @@ def fit(elements: Array, start: float, stop: float, length: float) -> Segments:
     offset, begin, mid, half, coef = [0], [], [], [], []
     for k, row in enumerate(elements):
         edges = np.linspace(start, stop, int(np.ceil((stop - start) / length)) + 1 + k % 2)
-        for a, b in zip(edges[:-1], edges[1:], strict=True):
-            begin.append(a)
-            mid.append(0.5 * (a + b))
-            half.append(0.5 * (b - a))
-            r = kepler_states(row[None], mid[-1] + half[-1] * x)[:, :3, 0]
-            coef.append((matrix @ r).T)
+        middle, width = 0.5 * (edges[1:] + edges[:-1]), 0.5 * np.diff(edges)
+        begin += edges[:-1].tolist()
+        mid += middle.tolist()
+        half += width.tolist()
+        r = kepler_states(row[None], (middle[:, None] + width[:, None] * x).ravel())[:, :3, 0]
+        coef.append(np.einsum("ks,msc->mck", matrix, r.reshape(-1, TERMS, 3)))
         offset.append(len(begin))
     return Segments(
         np.array(offset, dtype=np.int64), np.array(begin), np.array(mid), 1.0 / np.array(half),
-        np.ascontiguousarray(coef), np.full(len(elements), float(stop)),
+        np.ascontiguousarray(np.concatenate(coef)), np.full(len(elements), float(stop)),
     )  # fmt: skip

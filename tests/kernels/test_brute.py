@@ -16,10 +16,11 @@ def approaches(r: np.ndarray, i: int, rho: np.ndarray) -> list[tuple[int, float]
     n = r.shape[2]
     chord = np.linalg.norm(np.diff(r, axis=0), axis=1)
     speed = np.nan_to_num(np.nanmax(np.vstack([chord, np.zeros(n)]), axis=0)) * 1.01 / STEP
-    partner, t = np.empty(500, dtype=np.int32), np.empty(500)
-    count = brute.approaches(r, i, 0, STEP, speed, rho, partner, t)
+    pairs, t = np.empty((500, 2), dtype=np.int32), np.empty(500)
+    count = brute.approaches(r, np.array([i]), False, STEP, speed, rho, pairs, t)
     assert count <= 500
-    return list(zip(partner[:count].tolist(), t[:count].tolist(), strict=True))
+    assert (pairs[:count, 0] == i).all()
+    return list(zip(pairs[:count, 1].tolist(), t[:count].tolist(), strict=True))
 
 
 def test_every_minimum_in_reach_and_none_far_away(rng: np.random.Generator) -> None:
@@ -64,14 +65,29 @@ def test_missing_positions_end_a_trajectory(rng: np.random.Generator) -> None:
 def test_a_full_buffer_says_how_much_is_needed(rng: np.random.Generator) -> None:
     n = 30
     elements = np.repeat(random_orbits(rng, 1, eccentric=0.0), n, axis=0)
-    elements[:, 2] += rng.uniform(-0.05, 0.05, n)  # all cross where they started
-    r = np.ascontiguousarray(
-        kepler_states(elements, np.arange(-6.0, 7.0) * STEP)[:, :3]
-    )
+    elements[:, 4:] = 0.0
+    elements[:, 2] += rng.uniform(-0.05, 0.05, n)  # all cross at their node, at t = 0
+    r = np.ascontiguousarray(kepler_states(elements, np.arange(-6.0, 7.0) * STEP)[:, :3])
     rho, speed = np.full(n, 500.0), np.full(n, 9.0)
-    none, t = np.empty(0, dtype=np.int32), np.empty(0)
-    needed = brute.approaches(r, 0, 0, STEP, speed, rho, none, t)
-    partner, t = np.empty(needed, dtype=np.int32), np.empty(needed)
+    own = np.array([0])
+    none, t = np.empty((0, 2), dtype=np.int32), np.empty(0)
+    needed = brute.approaches(r, own, False, STEP, speed, rho, none, t)
+    pairs, t = np.empty((needed, 2), dtype=np.int32), np.empty(needed)
     assert needed > 10
-    assert brute.approaches(r, 0, 0, STEP, speed, rho, partner, t) == needed
-    assert 0 not in partner
+    assert brute.approaches(r, own, False, STEP, speed, rho, pairs, t) == needed
+    assert 0 not in pairs[:, 1]
+
+
+def test_each_pair_once_or_from_both_sides(rng: np.random.Generator) -> None:
+    n = 24
+    r = np.ascontiguousarray(kepler_states(crossing(rng, n), np.arange(0.0, 901.0, STEP))[:, :3])
+    rho, speed = np.full(2 * n, 20.0), np.full(2 * n, 11.0)
+    pairs, t = np.empty((1000, 2), dtype=np.int32), np.empty(1000)
+    rows = np.arange(2 * n)
+    once = brute.approaches(r, rows, True, STEP, speed, rho, pairs, t)
+    events = sorted(zip(*pairs[:once].T.tolist(), t[:once].tolist(), strict=True))
+    assert all(a < b for a, b, _ in events)
+    both = brute.approaches(r, rows, False, STEP, speed, rho, pairs, t)
+    assert both == 2 * once > 10
+    half = [x for x in zip(*pairs[:both].T.tolist(), t[:both].tolist(), strict=True) if x[0] < x[1]]
+    assert sorted(half) == events

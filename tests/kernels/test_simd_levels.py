@@ -39,7 +39,7 @@ def run_neighbours(kernel: ModuleType) -> list[np.ndarray]:
 
 def run_close_approach(kernel: ModuleType) -> list[np.ndarray]:
     rng = np.random.default_rng(3)
-    n = 200
+    n = 120
     elements = crossing(rng, n)
     s = fit(elements, 0.0, 800.0, 130.0)
     states = kepler_states(elements, np.array([370.0, 400.0, 430.0]))
@@ -62,13 +62,11 @@ def run_close_approach(kernel: ModuleType) -> list[np.ndarray]:
 def run_brute(kernel: ModuleType) -> list[np.ndarray]:
     elements = crossing(np.random.default_rng(4), 60)
     r = np.ascontiguousarray(kepler_states(elements, np.arange(0.0, 900.0, 60.0))[:, :3])
-    results = []
-    for i in range(0, 120, 7):
-        partner, t = np.zeros(500, dtype=np.int32), np.zeros(500)
-        count = kernel.approaches(r, i, 0, 60.0, np.full(120, 11.0), np.full(120, 40.0), partner, t)
-        results += [partner[:count], t[:count]]
-    assert sum(map(len, results)) > 10
-    return results
+    pairs, t = np.zeros((500, 2), dtype=np.int32), np.zeros(500)
+    speed, rho = np.full(120, 11.0), np.full(120, 40.0)
+    count = kernel.approaches(r, np.arange(120), True, 60.0, speed, rho, pairs, t)
+    assert 10 < count <= 500
+    return [pairs, t]
 
 
 RUNS = {

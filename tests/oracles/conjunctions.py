@@ -103,7 +103,10 @@ def find_minima(objects: Objects, start: str, window_s: float, sphere_km: float)
 
 def box_depth(event: Event, objects: Objects) -> tuple[float, float]:
     """Distance [km] to the nearest face of i's box and of j's box, negative outside."""
-    i, j = ((objects.half[k] - np.abs(x)).min() for k, x in zip((event.i, event.j), event.rtn, strict=True))
+    i, j = (
+        (objects.half[k] - np.abs(x)).min()
+        for k, x in zip((event.i, event.j), event.rtn, strict=True)
+    )
     return float(i), float(j)
 
 

@@ -87,7 +87,8 @@ NO_CATALOG: dict[str, tuple[bytes | str, tuple[str, ...]]] = {
     "csv-header": (csv({}, without="BSTAR"), ("line 1", "header lacks BSTAR")),
     "csv-no-rows": (csv(), ("OMM CSV without a single record",)),
     "cut-json": (
-        json.dumps([RECORD, RECORD], indent=1)[:-40], ("not JSON", "line 31, column 3", "is the file whole?"),
+        json.dumps([RECORD, RECORD], indent=1)[:-40],
+        ("not JSON", "line 31, column 3", "is the file whole?"),
     ),
     "json-answer": ('{"error": "login required"}', ("is no OMM: it holds error",)),
     "cut-xml": ("<ndm>\n<omm><body>\n", ("not well-formed XML", "is the file whole?")),

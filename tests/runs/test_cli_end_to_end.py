@@ -18,6 +18,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -273,10 +274,10 @@ def test_digest_and_compare(
 ) -> None:
     assert main(["digest", str(results)]) == 0
     assert capsys.readouterr().out == digest_file(results) + "\n"
-    again = screen_to()
+    again, other = screen_to(), screen_to("run.days=0.2")
+    capsys.readouterr()
     assert main(["compare", str(results), str(again)]) == 0
     assert capsys.readouterr().out == "equal\n"
-    other = screen_to("run.days=0.2")
     assert main(["compare", str(results), str(other)]) == 1
     said = capsys.readouterr()
     assert ": " in said.out
@@ -370,7 +371,7 @@ def _caught_by(found: Results, primary: np.ndarray) -> set[tuple[int, int, float
 
 def test_own_primaries(found: Results, screen_to: Run) -> None:
     o = found.objects
-    pattern = np.char.startswith(o["object_name"], "PLANT SHELL")
+    pattern = np.array([name.startswith("PLANT SHELL") for name in o["object_name"]])
     own = pattern | (o["object_designator"] == o["object_designator"][0])
     path = screen_to(f'catalog.primaries=[{o["object_designator"][0]}, "PLANT SHELL*"]')
     expected = _caught_by(found, own)
@@ -417,37 +418,33 @@ def test_force_replaces_a_run(
 # ---------------------------------------------------------------- how a run ends early
 
 
-def _start(folder: Path, words: tuple[str, ...], *launcher: str) -> subprocess.Popen[str]:
-    """Start a run of many units and wait until it screens."""
-    started = subprocess.Popen(
+@contextmanager
+def _started(
+    folder: Path, words: tuple[str, ...], *launcher: str
+) -> Iterator[subprocess.Popen[str]]:
+    """A run of many units that has begun to screen; nothing of it is left behind."""
+    with subprocess.Popen(
         [
             *launcher, sys.executable, "-m", "tracss_hpc", "run", CONFIG, *words, "run.days=60",
-            "screening.slice_hours=1", f"run.output={folder}",
+            "screening.slice_hours=0.5", f"run.output={folder}",
         ],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert started.stderr is not None
-    for line in started.stderr:
-        if "unit " in line:
-            break
-    return started
-
-
-def _finish(started: subprocess.Popen[str]) -> tuple[str, str]:
-    try:
-        return started.communicate(timeout=20)
-    except subprocess.TimeoutExpired:
-        started.kill()
-        raise
+    ) as process:  # fmt: skip
+        try:
+            assert process.stderr is not None
+            assert any("unit " in line for line in process.stderr)
+            yield process
+        finally:
+            process.kill()
 
 
 def test_interrupt_ends_a_run(words: tuple[str, ...], tmp_path: Path) -> None:
-    started = _start(tmp_path / "out", words)
-    started.send_signal(signal.SIGINT)
-    began = time.monotonic()
-    out, error = _finish(started)
-    assert time.monotonic() - began < 10.0
-    assert started.returncode == 130
+    with _started(tmp_path / "out", words) as process:
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        out, error = process.communicate(timeout=20)
+        assert time.monotonic() - began < 10.0
+    assert process.returncode == 130
     assert out == ""
     assert error.splitlines()[-1] == "tracss-hpc: interrupted"
     assert "Traceback" not in error
@@ -458,15 +455,15 @@ def test_a_killed_rank_ends_the_job(words: tuple[str, ...], tmp_path: Path) -> N
     launcher = Path(sysconfig.get_path("scripts")) / "mpiexec"
     if not launcher.exists():
         pytest.skip(f'no MPI launcher {launcher}: pip install -e ".[mpich]"')
-    started = _start(tmp_path / "out", words, str(launcher), "-n", "2")
-    ranks = [pid for pid in _descendants(started.pid) if b"PMI_RANK=1" in _environment(pid)]
-    victims = [pid for pid in ranks if b"tracss_hpc" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    assert victims
-    os.kill(victims[-1], signal.SIGKILL)
-    began = time.monotonic()
-    _finish(started)
-    assert time.monotonic() - began < 10.0
-    assert started.returncode != 0
+    with _started(tmp_path / "out", words, str(launcher), "-n", "2") as process:
+        ranks = [pid for pid in _descendants(process.pid) if b"PMI_RANK=1" in _proc(pid, "environ")]
+        victims = [pid for pid in ranks if b"tracss_hpc" in _proc(pid, "cmdline")]
+        assert victims
+        os.kill(victims[-1], signal.SIGKILL)
+        began = time.monotonic()
+        process.communicate(timeout=20)
+        assert time.monotonic() - began < 10.0
+    assert process.returncode != 0
     assert not list((tmp_path / "out").glob("results.h5*"))
 
 
@@ -486,8 +483,9 @@ def _descendants(pid: int) -> list[int]:
     return found
 
 
-def _environment(pid: int) -> bytes:
+def _proc(pid: int, name: str) -> bytes:
+    """A file of /proc of a process, empty when it has just ended."""
     try:
-        return Path(f"/proc/{pid}/environ").read_bytes()
+        return Path(f"/proc/{pid}/{name}").read_bytes()
     except OSError:
         return b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Literal
 
 import numpy as np
@@ -156,10 +157,7 @@ def test_without_any_filter(whole: Conjunctions) -> None:
 def test_slices_change_no_bit(whole: Conjunctions, slice_s: float) -> None:
     edges = [*np.arange(0.0, WINDOW_S, slice_s).tolist(), WINDOW_S]
     problem = planted_problem()
-    parts = [
-        screen_slice(problem, a, b).conjunctions
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    parts = [screen_slice(problem, a, b).conjunctions for a, b in itertools.pairwise(edges)]
     assert_identical(whole, join(parts))
 
 

@@ -23,6 +23,9 @@ _JD_1949_12_31 = 2433281.5  # SGP4's epoch origin, 1949-12-31T00:00 UTC
 _SCAN_COARSE_S = 7200.0  # every object is looked at this often for signs of decay
 _SCAN_FINE_S = 10.0  # objects at risk are looked at this often
 _RISK_PERIGEE_KM = 6378.135 + 130.0  # osculating perigee below this: scanned finely
+_SMALL_ECCENTRICITY = 0.005  # drag of at least _LARGE_BSTAR can bring such an orbit below zero
+_LARGE_BSTAR = 1e-3  # 1 / earth radii
+_CLAMPED_ECCENTRICITY = 1e-6  # SGP4 holds smaller mean eccentricities there
 _FARTHEST_KM = 1e6  # SGP4 diverges without an error code for some sets: nothing is out there
 #: Stands for "diverged" among SGP4's error codes 1 .. 6.
 DIVERGED = 255
@@ -130,9 +133,10 @@ def find_ends(
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     """First whole second at which SGP4 reports an error, and its code.
 
-    Every object is propagated each two hours; those with an error or an osculating perigee under
-    130 km are then propagated each 10 s from run start until the first error, which is bisected
-    to 1 s. The times scanned count from run start only, so a longer run finds the same ends.
+    Every object is propagated each two hours; those with an error, an osculating perigee under
+    130 km, or a mean eccentricity that drag drives to zero (SGP4 reports an error below -0.001,
+    for minutes of each turn at first) are then propagated each 10 s from run start until the first
+    error, which is located to 1 s. The times scanned count from run start only, so a longer run finds the same ends.
 
     Parameters
     ----------
@@ -157,7 +161,11 @@ def find_ends(
     for q, row in enumerate(rows):
         span = spans[row]
         error, perigee_km = _scan(trajectories, row, _times(0.0, span, _SCAN_COARSE_S))
-        if not error.any() and perigee_km.min() > _RISK_PERIGEE_KM:
+        if (
+            not error.any()
+            and perigee_km.min() > _RISK_PERIGEE_KM
+            and not _eccentricity_vanishes(trajectories, row, span)
+        ):
             continue
         fine = _times(0.0, span, _SCAN_FINE_S)
         error, _ = _scan(trajectories, row, fine)
@@ -186,6 +194,19 @@ def _scan(
     error = error.copy()
     error[(error == 0) & ~((r * r).sum(axis=1) < _FARTHEST_KM**2)] = DIVERGED
     return error, _perigee_km(r, v)
+
+
+def _eccentricity_vanishes(trajectories: GPTrajectories, row: int, span: float) -> bool:
+    """Whether SGP4's mean eccentricity is seen at its lower clamp, 1e-6, at one of the looks."""
+    record = trajectories.records[row]
+    if record.ecco > _SMALL_ECCENTRICITY or abs(record.bstar) < _LARGE_BSTAR:
+        return False
+    jd, fr = julian_dates(trajectories.start, _times(0.0, span, _SCAN_COARSE_S))
+    for day, fraction in zip(jd.tolist(), fr.tolist(), strict=True):
+        record.sgp4(day, fraction)
+        if record.em <= _CLAMPED_ECCENTRICITY:
+            return True
+    return False
 
 
 def _perigee_km(r: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -78,6 +78,8 @@ class Ephemeris:
         Largest difference to the propagator at the check times [km].
     perturbation_km_s2 : ndarray, shape (m,)
         Acceleration of each segment beside the two-body one [km/s^2]: the filters rest on a bound.
+    early : ndarray of int64
+        Objects that ended before the time they were asked for; their `stop` says when.
     jumps : Discontinuities
     """
 
@@ -89,6 +91,7 @@ class Ephemeris:
     stop: NDArray[np.float64]
     error_km: NDArray[np.float64]
     perturbation_km_s2: NDArray[np.float64]
+    early: NDArray[np.int64]
     jumps: Discontinuities
 
     def __len__(self) -> int:
@@ -137,8 +140,9 @@ def build_ephemeris(
 
     Notes
     -----
-    A trajectory must be free of SGP4 errors in its interval (gp.find_ends); an error code met
-    here all the same raises ValueError rather than bending a polynomial through it.
+    gp.find_ends has located the first SGP4 error of each trajectory. One met here all the same (a
+    short one between its looks) ends the object at the last good second of the segment; such
+    objects are told in `early`, for a warning.
     """
     n = len(trajectories)
     base = segment_s * _REFERENCE_MEAN_MOTION / trajectories.mean_motion
@@ -153,18 +157,24 @@ def build_ephemeris(
     done: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]] = []
     coefs: list[NDArray[np.float64]] = []
     error_km = np.zeros(n)
+    stop = stop_s.astype(np.float64)
+    early: set[int] = set()
     jumps: list[tuple[int, float, float]] = []
     final = np.zeros(len(objects), dtype=bool)  # both sides of a jump: kept as they are
     while len(objects):
         half = 0.5 * (end - begin)
         times = 0.5 * (begin + end)[:, None] + half[:, None] * _SAMPLE_X
         r, _, code = trajectories.states(objects, times)
-        if code.any():
-            bad = int(objects[np.argmax(code.any(axis=1))])
-            raise ValueError(
-                f"object row {bad}: SGP4 code {int(code.max())} inside its trajectory's interval; "
-                "its end was located too late"
-            )
+        failed = code.any(axis=1)
+        for q in np.flatnonzero(failed):
+            row = int(objects[q])
+            stop[row] = min(stop[row], _last_good(trajectories, row, begin[q], end[q]))
+        if failed.any():
+            early |= set(objects[failed].tolist())
+            end = np.minimum(end, stop[objects])
+            keep = end - begin > 1e-3
+            objects, begin, end, final = objects[keep], begin[keep], end[keep], final[keep]
+            continue
         coef = r[:, :TERMS].transpose(0, 2, 1) @ _FIT.T
         tail = np.abs(coef[:, :, -2:]).sum(axis=2).max(axis=1)
         check = np.abs(coef @ _CHECK_ROW - r[:, TERMS]).max(axis=1)
@@ -197,14 +207,15 @@ def build_ephemeris(
     all_objects = np.concatenate([d[0] for d in done]) if done else np.empty(0, np.int64)
     all_begin = np.concatenate([d[1] for d in done]) if done else np.empty(0)
     all_end = np.concatenate([d[2] for d in done]) if done else np.empty(0)
+    good = all_begin < stop[all_objects]
+    all_objects, all_begin, all_end = all_objects[good], all_begin[good], all_end[good]
     order = np.lexsort((all_begin, all_objects))
     offset = np.zeros(n + 1, dtype=np.int64)
     np.cumsum(np.bincount(all_objects, minlength=n), out=offset[1:])
     has = offset[1:] > offset[:-1]
-    stop = np.full(n, -np.inf)
-    stop[has] = stop_s[has]
+    stop[~has] = -np.inf
     half = 0.5 * (all_end - all_begin)[order]
-    coef = np.ascontiguousarray(np.concatenate([*coefs, np.empty((0, 3, TERMS))])[order])
+    coef = np.ascontiguousarray(np.concatenate([*coefs, np.empty((0, 3, TERMS))])[good][order])
     return Ephemeris(
         offset=offset,
         begin=all_begin[order],
@@ -214,6 +225,7 @@ def build_ephemeris(
         stop=stop,
         error_km=error_km,
         perturbation_km_s2=_perturbation(coef, 1.0 / half),
+        early=np.array(sorted(early), dtype=np.int64),
         jumps=_listed(jumps),
     )
 
@@ -243,6 +255,14 @@ def _listed(jumps: list[tuple[int, float, float]]) -> Discontinuities:
         np.array([j[1] for j in rows], dtype=np.float64),
         np.array([j[2] for j in rows], dtype=np.float64),
     )
+
+
+def _last_good(trajectories: GPTrajectories, row: int, begin: float, end: float) -> float:
+    """Last whole second before the first SGP4 error in [begin, end]."""
+    seconds = np.arange(np.floor(begin), np.ceil(end) + 1.0)
+    _, _, code = trajectories.states(np.full(len(seconds), row), seconds)
+    bad = int(np.argmax(code != 0)) if code.any() else len(seconds) // 2
+    return float(seconds[bad] - 1.0)
 
 
 def _locate_jump(

@@ -199,7 +199,7 @@ def _write_columns(
         data.dims[0].attach_scale(scale)
         if column.ndim == 2:
             data.dims[1].attach_scale(elements)
-        info = describe_column(name, start)
+        info = describe_column(name, start, group.name.strip("/"))
         if info.unit:
             data.attrs["units"] = info.unit
         data.attrs["long_name"] = info.long_name

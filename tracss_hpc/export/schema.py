@@ -65,13 +65,44 @@ _OWN = {
     "error": ColumnInfo("m", "largest difference of the node polynomials to SGP4 at check times"),
     "start": ColumnInfo(_SECONDS, "start of the block, UTC"),
 }
+_MEAN = "of the element set's mean orbit, above 6378.137 km"
+_BY_GROUP = {
+    ("objects", "apoapsis_altitude"): ColumnInfo("km", f"apogee height {_MEAN}"),
+    ("objects", "periapsis_altitude"): ColumnInfo("km", f"perigee height {_MEAN}"),
+    ("objects", "inclination"): ColumnInfo("deg", "mean inclination of the element set", "TEME"),
+    ("audit", "object"): ColumnInfo("", "row of the drawn object in group objects"),
+    ("audit/discontinuities", "object"): ColumnInfo("", "row of the object in group objects"),
+    ("stages", "unit"): ColumnInfo("", "number of the work unit"),
+    ("stages", "group"): ColumnInfo("", "pairs asked for: all pairs, or those with a non-LEO one"),
+    ("stages", "start_hours"): ColumnInfo("h", "start of the slice since run start"),
+    ("stages", "stop_hours"): ColumnInfo("h", "end of the slice since run start"),
+    ("stages", "rank"): ColumnInfo("", "rank that screened the unit"),
+    ("stages", "objects"): ColumnInfo("", "trajectories present"),
+    ("stages", "pairs_tested"): ColumnInfo("", "pair tests, over all steps"),
+    ("stages", "candidates"): ColumnInfo("", "left by cell grid, reach and radial interval"),
+    ("stages", "after_chord"): ColumnInfo("", "left by the chord test"),
+    ("stages", "after_range_rate"): ColumnInfo("", "left by the range-rate test"),
+    ("stages", "minima"): ColumnInfo("", "minima on the polynomials, near a volume"),
+    ("stages", "refined"): ColumnInfo("", "minima on the true trajectories"),
+    ("stages", "conjunctions"): ColumnInfo("", "conjunctions of the unit"),
+    ("stages", "propagate_cpu_s"): ColumnInfo("s", "processor time: SGP4 to polynomials"),
+    ("stages", "search_cpu_s"): ColumnInfo("s", "processor time: pair search"),
+    ("stages", "refine_cpu_s"): ColumnInfo("s", "processor time: TCA on the true trajectories"),
+    ("stages", "assess_cpu_s"): ColumnInfo("s", "processor time: risk columns"),
+    ("stages", "peak_memory_mb"): ColumnInfo("MB", "largest memory of the rank so far"),
+}
 _CDM = {k.name.lower(): ColumnInfo(k.unit, k.long_name) for k in CDM_KEYWORDS}
 
 
-def describe_column(name: str, start: str) -> ColumnInfo:
-    """Unit and meaning of column `name`; `start` is the run start in ISO form."""
+def describe_column(name: str, start: str, group: str) -> ColumnInfo:
+    """Unit and meaning of column `name` of `group`; `start` is the run start in ISO form."""
     plain = name.removeprefix("sat1_").removeprefix("sat2_")
-    info = _OWN.get(plain) or _CDM.get(plain) or ColumnInfo("", plain.replace("_", " "))
+    info = (
+        _BY_GROUP.get((group, name))
+        or _OWN.get(plain)
+        or _CDM.get(plain)
+        or ColumnInfo("", plain.replace("_", " "))
+    )
     frame = info.frame
     if plain in ("x", "y", "z", "x_dot", "y_dot", "z_dot"):
         frame = "EME2000"

@@ -57,6 +57,7 @@ def make_units(
         pieces = int(np.ceil((end - edges[-1]) / slice_s))
         cuts = edges[-1] + slice_s * np.arange(1, pieces)
         edges += [*np.round(cuts).tolist(), end]
+    edges = np.unique(edges).tolist()  # a last piece of under half a second rounds to nothing
     return [
         WorkUnit(i, "all pairs" if a < leo_end else "non-LEO", a, b)
         for i, (a, b) in enumerate(itertools.pairwise(edges))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+import erfa
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,8 +53,8 @@ class RunInput:
     volumes: Volumes
     primary: NDArray[np.bool_]
     status: NDArray[np.str_]
-    catalog_name: str
-    screening_data_source: str
+    catalog_name: NDArray[np.str_]
+    screening_data_source: NDArray[np.str_]
     notes: list[str]
 
     @property
@@ -86,12 +87,10 @@ def read_input(config: Config) -> RunInput:
                 "records_rejected": 0,
             }
         ]
-        names = population.CATALOG_NAME, population.SCREENING_DATA_SOURCE
     else:
         gp = config.catalog.gp
         read = read_catalog([gp] if isinstance(gp, str) else gp, strict=config.catalog.strict)
         catalog, rejected, inputs = read.catalog, read.rejected, read.inputs
-        names = "DOD Catalog", "GP element set (SGP4)"
     if config.catalog.satcat:
         catalog = apply_satcat(catalog, read_satcat(config.catalog.satcat))
     table = read_hbr_table(config.catalog.hbr_table) if config.catalog.hbr_table else None
@@ -115,9 +114,11 @@ def read_input(config: Config) -> RunInput:
             "set run.start, or raise catalog.max_age_days"
         )
     regime = assign_regimes(catalog.mean_motion, catalog.eccentricity)
+    volumes = _volumes(config, regime)
+    notes += _leap_seconds(start, float(volumes.span_days.max()))
     return RunInput(
-        catalog, rejected, inputs, start, regime, _volumes(config, regime),
-        _primaries(config, catalog, status), status, *names, notes,
+        catalog, rejected, inputs, start, regime, volumes,
+        _primaries(config, catalog, status), status, *_sources(config, catalog), notes,
     )  # fmt: skip
 
 
@@ -148,19 +149,45 @@ def set_ends(
     problem: ScreeningProblem,
     end_s: NDArray[np.float64],
     code: NDArray[np.uint8],
+    window_end_s: float,
 ) -> tuple[ScreeningProblem, NDArray[np.str_], NDArray[np.float64]]:
     """The problem with its trajectories' ends, and status and end time [s] of every catalog row."""
     status = run_input.status.copy()
     status_time = np.full(len(status), np.nan)
     words = {6: "decayed", DIVERGED: "sgp4_diverged"}
     for row, end, c in zip(run_input.active, end_s, code, strict=True):
-        if np.isfinite(end):
+        if end < window_end_s:
             status[row] = words.get(int(c), f"sgp4_error_{int(c)}")
             status_time[row] = end
     ended = ScreeningProblem(
         problem.trajectories, problem.volumes, problem.primary, end_s, problem.precedence
     )
     return ended, status, status_time
+
+
+def _sources(config: Config, catalog: Catalog) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+    """CATALOG_NAME and SCREENING_DATA_SOURCE of each row.
+
+    A synthetic object is told by its name and number, also when it comes from a file: no message
+    about it may look like one about a real satellite.
+    """
+    synthetic = (catalog.designator >= population.FIRST_DESIGNATOR) & np.char.startswith(
+        catalog.name, population.NAME_PREFIX
+    )
+    name = np.where(synthetic, population.CATALOG_NAME, config.catalog.name)
+    source = np.where(synthetic, population.SCREENING_DATA_SOURCE, "GP element set (SGP4)")
+    return name, source
+
+
+def _leap_seconds(start: Epoch, days: float) -> list[str]:
+    """A sentence for each leap second inside the window: the time scale has 86,400 s days."""
+    table = erfa.leap_seconds.get()
+    notes = []
+    for row in table:
+        at = parse_epoch(f"{row['year']:04d}-{row['month']:02d}-01")
+        if 0.0 <= at.minus(start) < days * DAY_S and row["year"] >= 1972:
+            notes.append(f"the leap second before {at.iso(0)} lies in the window and is ignored")
+    return notes
 
 
 def _sha256(catalog: Catalog) -> str:

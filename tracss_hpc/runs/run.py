@@ -205,13 +205,14 @@ def _find_all_ends(
     n = len(problem.trajectories)
     own = np.arange(rank, n, size)
     # A trajectory is followed as long as any span lasts: as a secondary it is met until then.
-    end, code = find_ends(problem.trajectories, window_s(problem), own)
+    window = window_s(problem)
+    end, code = find_ends(problem.trajectories, window + 60.0, own)  # units look past the window
     parts = gather_arrays(comm, {"row": own, "end": end, "code": code})
     all_end, all_code = np.empty(n), np.empty(n, dtype=np.uint8)
     for part in parts:
         all_end[part["row"]], all_code[part["row"]] = part["end"], part["code"]
     all_end, all_code = broadcast(comm, (all_end, all_code))
-    return set_ends(run_input, problem, all_end, all_code)
+    return set_ends(run_input, problem, all_end, all_code, window)
 
 
 def _screen_units(
@@ -248,6 +249,11 @@ def _screen_units(
         jumps["row"] = np.append(jumps["row"], result.jumps.objects[inside])
         jumps["time"] = np.append(jumps["time"], result.jumps.t[inside])
         jumps["size"] = np.append(jumps["size"], result.jumps.size_km[inside] * 1e3)
+        for row in run_input.active[result.early]:
+            _log.warning(
+                "object %d: SGP4 error inside unit %d; screened up to it, taken up again after",
+                run_input.catalog.designator[row], number + 1,
+            )  # fmt: skip
         elapsed = time.perf_counter() - began
         _log.info(
             "unit %d of %d (%s, hour %.1f to %.1f): %d conjunctions, %.1f CPU-s; %.0f s to go",

@@ -88,10 +88,10 @@ def _statement(found: int, missed: int, invented: int, samples: int) -> str:
     if not samples:
         return "no audit"
     text = f"{samples} samples, {found} conjunctions, {missed} missed, {invented} invented"
+    if missed or invented:
+        return f"{text}: the run is wrong, see groups audit/missed and audit/invented"
     if not found:
         return f"{text}: no bound"
-    if missed:
-        return f"{text}: the run is not complete"
     return f"{text}: recall >= {max(0.0, 1.0 - 3.0 / found):.4f} (95 %)"
 
 

@@ -49,7 +49,7 @@ def summarise(results: Results, stages: Sequence[Mapping[str, Any]], folder: Pat
         "",
         *_times(stages),
         "",
-        f"results in {folder}: results.h5, run.log, provenance.json"
+        f"results in {folder}: results.h5, summary.txt, run.log, provenance.json"
         + "".join(f", {name}/" for name in ("cdm", "plots") if (folder / name).is_dir()),
     ]
     text = "\n".join(lines)

@@ -102,13 +102,17 @@ class Conjunctions:
 
 @dataclass(frozen=True)
 class SliceResult:
-    """Conjunctions of one slice, what the filters let pass, and what the ephemeris measured."""
+    """Conjunctions of one slice, what the filters let pass, and what the ephemeris measured.
+
+    `early` are objects that met an SGP4 error before their known end, and left the slice there.
+    """
 
     conjunctions: Conjunctions
     counts: dict[str, int]
     cpu_s: dict[str, float]
     jumps: Discontinuities
     error_km: NDArray[np.float64]
+    early: NDArray[np.int64]
 
 
 @dataclass
@@ -140,7 +144,7 @@ def screen_slice(
     start_s, stop_s : float
         The slice [s since run start], whole seconds.
     step_s, segment_s : float
-        Internal steps [s] of the pair search (at most 240) and of the node polynomials; they
+        Internal steps [s] of the pair search (at most 120) and of the node polynomials; they
         change the cost, never the result.
     disable : sequence of str
         Filters switched off, names of `FILTERS`.
@@ -160,14 +164,14 @@ def screen_slice(
     until[problem.end_s <= start_s] = -np.inf
     if engine == "brute":
         jumps = Discontinuities(np.empty(0, np.int64), np.empty(0), np.empty(0))
-        error_km = np.zeros(n)
+        error_km, early = np.zeros(n), np.empty(0, np.int64)
         _search_by_exhaustion(problem, start_s, stop_s, until, search)
         clock["search"] = time.process_time() - mark
     else:
         ephemeris = build_ephemeris(
             problem.trajectories, start_s - EDGE_S, until, segment_s=segment_s
         )
-        jumps, error_km = ephemeris.jumps, ephemeris.error_km
+        jumps, error_km, early = ephemeris.jumps, ephemeris.error_km, ephemeris.early
         clock["propagate"] = time.process_time() - mark
         mark = time.process_time()
         _search_by_grid(problem, ephemeris, start_s, stop_s, step_s, frozenset(disable), search)
@@ -196,7 +200,7 @@ def screen_slice(
         "refined": int(found.sum()),
         "conjunctions": len(conjunctions),
     }
-    return SliceResult(conjunctions, counts, clock, jumps, error_km)
+    return SliceResult(conjunctions, counts, clock, jumps, error_km, early)
 
 
 def _search_by_grid(
