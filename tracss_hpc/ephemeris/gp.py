@@ -135,8 +135,9 @@ def find_ends(
 
     Every object is propagated each two hours; those with an error, an osculating perigee under
     130 km, or a mean eccentricity that drag drives to zero (SGP4 reports an error below -0.001,
-    for minutes of each turn at first) are then propagated each 10 s from run start until the first
-    error, which is located to 1 s. The times scanned count from run start only, so a longer run finds the same ends.
+    for minutes of each turn at first) are propagated each 10 s from two hours before the first such
+    look on, and the first error is located to 1 s. The times scanned count from run start only, so
+    a longer run finds the same ends.
 
     Parameters
     ----------
@@ -160,14 +161,13 @@ def find_ends(
     code = np.zeros(len(rows), dtype=np.uint8)
     for q, row in enumerate(rows):
         span = spans[row]
-        error, perigee_km = _scan(trajectories, row, _times(0.0, span, _SCAN_COARSE_S))
-        if (
-            not error.any()
-            and perigee_km.min() > _RISK_PERIGEE_KM
-            and not _eccentricity_vanishes(trajectories, row, span)
-        ):
+        coarse = _times(0.0, span, _SCAN_COARSE_S)
+        error, perigee_km = _scan(trajectories, row, coarse)
+        risk = (error != 0) | (perigee_km < _RISK_PERIGEE_KM)
+        risk |= _eccentricity_vanishes(trajectories, row, coarse)
+        if not risk.any():
             continue
-        fine = _times(0.0, span, _SCAN_FINE_S)
+        fine = _times(max(coarse[np.argmax(risk)] - _SCAN_COARSE_S, 0.0), span, _SCAN_FINE_S)
         error, _ = _scan(trajectories, row, fine)
         if not error.any():
             continue
@@ -196,17 +196,19 @@ def _scan(
     return error, _perigee_km(r, v)
 
 
-def _eccentricity_vanishes(trajectories: GPTrajectories, row: int, span: float) -> bool:
-    """Whether SGP4's mean eccentricity is seen at its lower clamp, 1e-6, at one of the looks."""
+def _eccentricity_vanishes(
+    trajectories: GPTrajectories, row: int, t: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Where SGP4's mean eccentricity is at its lower clamp of 1e-6, in orbits drag circularises."""
     record = trajectories.records[row]
+    clamped = np.zeros(len(t), dtype=bool)
     if record.ecco > _SMALL_ECCENTRICITY or abs(record.bstar) < _LARGE_BSTAR:
-        return False
-    jd, fr = julian_dates(trajectories.start, _times(0.0, span, _SCAN_COARSE_S))
-    for day, fraction in zip(jd.tolist(), fr.tolist(), strict=True):
+        return clamped
+    jd, fr = julian_dates(trajectories.start, t)
+    for k, (day, fraction) in enumerate(zip(jd.tolist(), fr.tolist(), strict=True)):
         record.sgp4(day, fraction)
-        if record.em <= _CLAMPED_ECCENTRICITY:
-            return True
-    return False
+        clamped[k] = record.em <= _CLAMPED_ECCENTRICITY
+    return clamped
 
 
 def _perigee_km(r: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
