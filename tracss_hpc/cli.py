@@ -192,8 +192,10 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
     parser = _Parser(
         prog="tracss-hpc",
         description="Exact all-vs-all satellite conjunction screening.",
-        epilog="Exit codes: 0 done, 2 bad usage or configuration, 3 bad input data, 75 reserved "
-        f"for checkpoints, 130 Ctrl-C, 1 anything else. Not yet: {', '.join(_NOT_YET)}.",
+        epilog="Begin with: tracss-hpc run configs/all_vs_all.toml run.days=1 (tracss-hpc run "
+        "--help lists every setting). Exit codes: 0 done, 2 bad usage or configuration, 3 bad "
+        "input data, 75 reserved for checkpoints, 130 Ctrl-C, 1 anything else. "
+        f"Not yet: {', '.join(_NOT_YET)}.",
     )
     parser.add_argument("--version", action="version", version=tracss_hpc.__version__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")

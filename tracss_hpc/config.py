@@ -246,7 +246,9 @@ class Screening:
         "orbit (not yet): one record per revolution for co-moving pairs.",
     )
     disable: tuple[str, ...] = parameter(
-        (), list_of(choice(*FILTERS), single=True), "Filters switched off by name."
+        (),
+        list_of(choice(*FILTERS), single=True),
+        "Filters switched off by name; never changes the result.",
     )
     step_s: float = parameter(60.0, number(1.0, 120.0), "Time step of the pair search.", "s")
     segment_s: float = parameter(

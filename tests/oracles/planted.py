@@ -251,7 +251,7 @@ def _turned(state: Vector, turn: float, speed: float | None = None) -> Vector:
 def _drift(
     world: World, base: Elements, t: float, offset: Vector, speed: float
 ) -> tuple[Elements, Elements]:
-    """`base` and a companion at `offset` (RTN) that moves at `speed` against it, closest near `t`."""
+    """`base` and a companion at `offset` (RTN) moving at `speed` against it, closest near `t`."""
     state = base.state(t)
     axes = _rtn(state)
     d = offset @ axes
