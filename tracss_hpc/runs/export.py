@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tracss_hpc.config import Config, resolve
 from tracss_hpc.epochs import parse_epoch
+from tracss_hpc.errors import InputDataError
 from tracss_hpc.export.cdm import RunFacts, write_cdms
 from tracss_hpc.export.cdm_selection import select_conjunctions
 from tracss_hpc.export.hdf5 import Results, read_results
@@ -34,7 +35,13 @@ def export_results(path: Path, overrides: Sequence[str] = ()) -> None:
         ``export.key=value``; the run's own export settings hold otherwise.
     """
     results = read_results(path)
-    stored = tomllib.loads(str(results.attributes["config"]))
+    try:
+        stored = tomllib.loads(str(results.attributes["config"]))
+    except tomllib.TOMLDecodeError as error:
+        raise InputDataError(
+            f"{path}: attribute config is no TOML ({error}); the file was not written by a run",
+            file=str(path),
+        ) from None
     flat = {f"{s}.{k}": v for s, section in stored.items() for k, v in section.items()}
     config = resolve(None, flat)
     if overrides:
@@ -60,10 +67,10 @@ def export_products(folder: Path, results: Results, config: Config) -> None:
             folder / "cdm", results.objects, results.conjunctions, run_facts(results, config),
             rows=selection.rows, formats=export.cdm, precision=export.cdm_precision,
         )  # fmt: skip
-        left = ", ".join(f"{count} by {name}" for name, count in selection.left_out.items())
+        left = [f"{n:,} by export.{name}" for name, n in selection.left_out.items() if n]
         _log.info(
             "%d CDMs in %s; left out: %s",
-            len(selection.rows), ", ".join(p.name for p in paths), left or "none",
+            len(selection.rows), ", ".join(map(str, paths)), ", ".join(left) or "none",
         )  # fmt: skip
     if export.plots:
         from tracss_hpc.report.figures import draw_all, save_figures

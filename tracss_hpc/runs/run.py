@@ -25,7 +25,7 @@ from tracss_hpc import __version__
 from tracss_hpc.config import Config, config_hash, resolve, to_toml
 from tracss_hpc.ephemeris.covariance import covariance_table, read_covariance_table
 from tracss_hpc.ephemeris.gp import find_ends
-from tracss_hpc.errors import ConfigError, UsageError
+from tracss_hpc.errors import ConfigError, TracssError, UsageError
 from tracss_hpc.export.hdf5 import Results, read_results, write_results
 from tracss_hpc.kernels import SIMD_LEVEL
 from tracss_hpc.parallel.comm import (
@@ -58,6 +58,8 @@ __all__ = ["run_screening", "screen"]
 
 _log = logging.getLogger("tracss_hpc")
 Columns = dict[str, NDArray[Any]]
+_LISTED = 20  # rejected records told one by one in the log; all stand in the results file
+_LOG_EVERY_S = 5.0  # at most one line of progress in this time, beside the first and the last
 
 
 def screen(
@@ -109,6 +111,12 @@ def run_screening(config: Config, *, comm: Comm | None = None, force: bool = Fal
     )
     try:
         summary = _run_stages(config, comm, folder, ledger)
+    except TracssError as error:
+        if rank == 0:  # the command line prints it; the log must tell it too
+            handler.handle(
+                _log.makeRecord("tracss_hpc", logging.ERROR, "", 0, str(error), (), None)
+            )
+        raise
     finally:
         if rank == 0:
             ledger.write(folder)
@@ -188,6 +196,7 @@ def _run_stages(config: Config, comm: Comm | None, folder: Path, ledger: RunLedg
         attributes = _attributes(config, run_input, ledger, window_s(problem))
         results = Results(attributes, groups, {"audit": audit_attributes})
         path = folder / "results.h5"
+        _clear_products(folder)
         write_results(path, results, compression=config.export.compression)
     _log.info("wrote %s (%.1f MB, %.1f s)", path, path.stat().st_size / 1e6, stage.wall_s)
     results = read_results(path)
@@ -229,6 +238,7 @@ def _screen_units(
     )
     rank, _ = rank_size(comm)
     began = time.perf_counter()
+    told = -np.inf
     rows: list[Columns] = [conjunction_columns(run_input, _no_conjunctions(), sigma)]
     table: list[dict[str, Any]] = []
     error_km = np.zeros(len(problem.trajectories))
@@ -254,13 +264,16 @@ def _screen_units(
                 "object %d: SGP4 error inside unit %d; screened up to it, taken up again after",
                 run_input.catalog.designator[row], number + 1,
             )  # fmt: skip
-        elapsed = time.perf_counter() - began
-        _log.info(
-            "unit %d of %d (%s, hour %.1f to %.1f): %d conjunctions, %.1f CPU-s; %.0f s to go",
-            number + 1, len(units), unit.group, unit.start_s / 3600, unit.stop_s / 3600,
-            result.counts["conjunctions"], sum(cpu.values()),
-            elapsed / (number + 1) * (len(units) - number - 1),
-        )  # fmt: skip
+        now = time.perf_counter()
+        left = len(units) - number - 1
+        if now - told >= _LOG_EVERY_S or left == 0:
+            told = now
+            _log.info(
+                "unit %d of %d (%s, hour %.1f to %.1f): %d conjunctions, %.1f CPU-s%s",
+                number + 1, len(units), unit.group, unit.start_s / 3600, unit.stop_s / 3600,
+                result.counts["conjunctions"], sum(cpu.values()),
+                f"; about {(now - began) / (number + 1) * left:.0f} s to go" if left else "",
+            )  # fmt: skip
     joined = {k: np.concatenate([r[k] for r in rows]) for k in rows[0]}
     names = _unit_row(WorkUnit(0, "", 0.0, 0.0), 0, _NO_COUNTS, _NO_CPU)
     columns = {
@@ -360,29 +373,37 @@ def _source(run_input: RunInput) -> str:
 
 
 def _prepare_folder(folder: Path, force: bool) -> None:
-    """Make the run directory; refuse one with content unless told to replace a former run."""
+    """Make the run directory; refuse one that holds results or foreign files, unless forced.
+
+    What a former run left is replaced only when this one writes its own results.
+    """
     if folder.exists() and not folder.is_dir():
         raise ConfigError(
             f"run.output = {str(folder)!r} is a file; give a directory",
             key="run.output", given=str(folder),
         )  # fmt: skip
-    if folder.is_dir() and any(folder.iterdir()):
-        if not force:
-            raise UsageError(
-                f"run directory {folder} is not empty; choose another run.output, or give --force "
-                "to replace the run in it"
-            )
-        for name in ("results.h5", "run.log", "provenance.json", "summary.txt"):
-            (folder / name).unlink(missing_ok=True)
-        for name in ("cdm", "plots"):
-            shutil.rmtree(folder / name, ignore_errors=True)
+    # A failed run leaves its log and ledger: that must not stop the corrected one.
+    content = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+    if content - {"run.log", "provenance.json"} and not force:
+        raise UsageError(
+            f"run directory {folder} is not empty; choose another run.output, or give --force "
+            "to replace the run in it"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "run.log").unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(
             f"run.output = {str(folder)!r} cannot be made: {error.strerror}",
             key="run.output", given=str(folder),
         ) from None  # fmt: skip
+
+
+def _clear_products(folder: Path) -> None:
+    """Remove the products of a former run, which the new results make stale."""
+    (folder / "summary.txt").unlink(missing_ok=True)
+    for name in ("cdm", "plots"):
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _log_to_file(path: Path) -> logging.Handler:
@@ -400,11 +421,13 @@ def _log_input(run_input: RunInput, seconds: float) -> None:
             item["path"], item["records_read"], item["records_rejected"],
         )  # fmt: skip
     rejected = run_input.rejected
-    for k in range(len(rejected)):
+    for k in range(min(len(rejected), _LISTED)):
         _log.warning(
             "rejected %s, record %d, object %s: %s",
             rejected.file[k], rejected.record[k], rejected.designator[k] or "?", rejected.reason[k],
         )  # fmt: skip
+    if len(rejected) > _LISTED:
+        _log.warning("%d more rejected: see group rejected", len(rejected) - _LISTED)
     for note in run_input.notes:
         _log.info("%s", note)
     _log.info(

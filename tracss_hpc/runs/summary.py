@@ -28,7 +28,7 @@ def summarise(results: Results, stages: Sequence[Mapping[str, Any]], folder: Pat
         f"{attributes['title']}",
         f"window {attributes['start_screen_period']} to {attributes['stop_screen_period']} UTC",
         "",
-        f"{'regime':<12}{'objects':>9}{'ended':>8}{'conjunctions as object1':>26}",
+        f"{'regime':<12}{'objects':>9}{'ended':>8}{'conjunctions (object 1)':>26}",
     ]
     first = o["regime"][c["object1"]]
     for regime in REGIMES:
