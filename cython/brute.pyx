@@ -2,7 +2,7 @@
 
 Works on positions sampled straight from the propagator, not on the engine's polynomials, and uses
 none of its filters and no spatial index: every pair is looked at at every step. Feeds
-tracss_hpc/screen/audit.py and the brute engine of tracss_hpc/screen/screening.py, which solve each
+tracss_hpc/screening/audit.py and the brute engine of tracss_hpc/screening/time_slice.py, which solve each
 minimum found here again on the true trajectory.
 
 Reach. A minimum at time t lies within h = step / 2 of a sample k, so |dr(k)| <= D + (s_i + s_j) h
@@ -92,7 +92,7 @@ cdef Py_ssize_t _minima_of_pair(
     Py_ssize_t found,
 ) noexcept nogil:
     """Minima within half a step of sample k; returns the new number found."""
-    cdef Py_ssize_t centre = k, second, seconds = <Py_ssize_t>(step + 0.5)
+    cdef Py_ssize_t centre = k, second, seconds, looks = 7
     cdef double reach = d + PAD + closing * step / 12.0
     cdef double base = -0.5 - 1.0 / step
     cdef double before, now, after, shift, bend, vertex
@@ -103,9 +103,13 @@ cdef Py_ssize_t _minima_of_pair(
     while centre < r.shape[0] - 3 and not (r[centre - 2, 0, j] + r[centre - 2, 0, i] < 1e9):
         centre += 1
     shift = <double>(k - centre)
+    # Where a trajectory ends before the next sample, look a whole step ahead instead of half.
+    if k + 1 < r.shape[0] and not (r[k + 1, 0, j] + r[k + 1, 0, i] < 1e9):
+        looks = 10
+    seconds = <Py_ssize_t>((looks - 1) * step / 6.0 + 0.5)
     # Seven looks, 10 s apart for 60 s steps: between two of them the pair closes by at most half
     # the spacing times the sum of the speed bounds.
-    for second in range(7):
+    for second in range(looks):
         near = near or _quartic(r, centre, i, j, shift - 0.5 + second / 6.0) <= reach * reach
     if not near:
         return found
@@ -147,9 +151,10 @@ def approaches(
     are the outer loop: the positions of one step stay in cache for all rows.
     """
     cdef Py_ssize_t steps = r.shape[0], n = r.shape[2], k, q, i, j, run, count, found = 0
-    cdef double h = 0.5 * step
     cdef unsigned char hit[RUN]
-    cdef double[::1] travel = np.asarray(speed) * h + PAD
+    # An object that is absent at some sample may be met up to a whole step from one.
+    absent = np.isnan(np.asarray(r)[:, 0, :]).any(axis=0)
+    cdef double[::1] travel = np.asarray(speed) * np.where(absent, step, 0.5 * step) + PAD
     with nogil:
         for k in range(2, steps - 2):
             for q in range(rows.shape[0]):

@@ -1,7 +1,7 @@
 """Minima of the distance of candidate pairs within one step, found on the polynomials.
 
 Fed by neighbours.pyx (candidate pairs) and nodes.pyx (states at the step's start, middle, end);
-its minima go to tracss_hpc/screen/refine.py, which solves each again on the true trajectory.
+its minima go to tracss_hpc/screening/refine.py, which solves each again on the true trajectory.
 
 f(t) = dr . dv (half the rate of the squared distance) falls through zero upwards at a minimum.
 Filters on a pair, each provably without loss:

@@ -25,7 +25,7 @@ skipped. Output: pairs (capacity, 2) int32 with row numbers, smaller first; the 
 the number found, which may exceed the capacity: then call again with more room. Units: km, km/s, s.
 """
 
-from libc.math cimport ceil, floor
+from libc.math cimport ceil, floor, fmax
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
 import numpy as np
@@ -67,16 +67,13 @@ cdef enum:
     MASK = 31
     BLOCK = 16
 
-# Single precision at 5e4 km has steps of 4 m, a squared distance a relative error of 4e-7: this
-# much is added to every reach and radial pad [km].
-cdef double ROUNDING = 0.05
+# A coordinate or radius r in single precision errs by up to 6e-8 r, a difference of two vectors by
+# 2e-7 r, its square by a relative 4e-7: 0.02 km (reaches up to 5e4 km) and 4e-7 of the distance are
+# added to every reach and radial pad.
+cdef double ROUNDING = 0.02
+cdef double ROUNDING_SHARE = 4e-7
 # Speed of objects that share the fine cell grid [km/s]; circular orbits stay under it.
 SPEED_LIMIT = 8.0
-
-
-def padding():
-    """Kilometres added to every reach and radial pad for single-precision rounding."""
-    return ROUNDING
 
 
 cdef struct Columns:
@@ -194,8 +191,8 @@ def find_pairs(
     for i in range(n):
         if rho[i] > rho_max:
             rho_max = rho[i]
-        if speed[i] <= limit and speed[i] * half_step > travel_max:
-            travel_max = speed[i] * half_step
+        if speed[i] <= limit:
+            travel_max = fmax(travel_max, speed[i] * half_step + ROUNDING_SHARE * r_high[i])
     edge = rho_max + 2.0 * travel_max + 2.0 * ROUNDING
     c.x = &t[0, 0]
     c.y = &t[1, 0]
@@ -232,9 +229,9 @@ def find_pairs(
             c.z[k] = <float>state[2, i]
             c.low[k] = <float>r_low[i]
             c.high[k] = <float>r_high[i]
-            c.pad[k] = <float>(pad[i] + extra_pad)
+            c.pad[k] = <float>(pad[i] + extra_pad + ROUNDING_SHARE * r_high[i])
             c.rho[k] = <float>(rho[i] + extra_rho)
-            c.travel[k] = <float>(speed[i] * half_step)
+            c.travel[k] = <float>(speed[i] * half_step + ROUNDING_SHARE * r_high[i])
         # Slow with slow: own cell and half of the 26 around it, as runs of cells along z.
         for i in range(slow):
             cell = cell_of[row[i]]

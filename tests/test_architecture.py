@@ -20,7 +20,7 @@ PACKAGE = ROOT / "tracss_hpc"
 LEAVES = {"constants", "errors", "epochs", "kernels"}
 
 #: The data's own way; a stage may import the stages before it.
-STAGES = ("messages", "catalog", "ephemeris", "screen", "assess", "export", "report")
+STAGES = ("messages", "catalog", "ephemeris", "screening", "assess", "export", "report")
 
 #: What each room may import of ours, besides itself and (for rooms that are no leaves) the leaves.
 ALLOWED: dict[str, set[str]] = {

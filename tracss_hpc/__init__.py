@@ -1,6 +1,6 @@
 """tracss_hpc: exact all-vs-all conjunction screening, TraCSS style, on one core or many ranks.
 
-    messages -> catalog -> ephemeris -> screen -> assess -> export -> report
+    messages -> catalog -> ephemeris -> screening -> assess -> export -> report
     TLE, OMM    regimes,   SGP4 to      minima    Pc,       HDF5,     pictures
                 volumes    polynomials  at 1 us   metrics   CDM
                            `----- runs: the stage chain; parallel: who does what -----'

@@ -19,7 +19,7 @@ from tracss_hpc.export.cdm import write_cdms
 from tracss_hpc.export.hdf5 import read_results
 from tracss_hpc.runs.problem import build_problem, read_input
 from tracss_hpc.runs.run import run_screening
-from tracss_hpc.screen.screening import screen_slice
+from tracss_hpc.screening.time_slice import screen_slice
 
 
 def _report(name: str, cpu_s: float, **figures: float) -> None:

@@ -27,7 +27,7 @@ from tracss_hpc.catalog.regimes import assign_regimes
 from tracss_hpc.catalog.table import Catalog
 from tracss_hpc.catalog.volumes import handbook_volumes
 from tracss_hpc.ephemeris.gp import find_ends, make_trajectories
-from tracss_hpc.screen.screening import ScreeningProblem, screen_slice
+from tracss_hpc.screening.time_slice import ScreeningProblem, screen_slice
 
 ORDER = ("LEO 1", "LEO 2", "LEO 3", "LEO 4", "MEO", "HEO", "GEO", "Deep Space", "Other")
 SLICE_S = 6 * 3600

@@ -15,7 +15,7 @@ from tracss_hpc.constants import MU_KM3_S2
 from tracss_hpc.ephemeris.gp import GPTrajectories, find_ends, make_trajectories
 from tracss_hpc.ephemeris.nodes import Ephemeris, build_ephemeris
 from tracss_hpc.epochs import julian_dates, parse_epoch
-from tracss_hpc.screen.screening import PERTURBATION_KM_S2
+from tracss_hpc.screening.time_slice import PERTURBATION_KM_S2
 
 REAL_START = parse_epoch("2025-09-01T12:00:00")
 HOURS_6 = 6 * 3600.0

@@ -14,7 +14,7 @@ from tracss_hpc.catalog.regimes import assign_regimes
 from tracss_hpc.catalog.volumes import handbook_volumes, uniform_volume
 from tracss_hpc.ephemeris.gp import find_ends, make_trajectories
 from tracss_hpc.epochs import parse_epoch
-from tracss_hpc.screen.screening import ScreeningProblem
+from tracss_hpc.screening.time_slice import ScreeningProblem
 
 START = parse_epoch(planted.START)
 WINDOW_S = planted.WINDOW_S

@@ -12,7 +12,7 @@ from tracss_hpc.catalog.regimes import assign_regimes
 from tracss_hpc.catalog.volumes import Volumes, handbook_volumes
 from tracss_hpc.ephemeris.gp import find_ends, make_trajectories
 from tracss_hpc.epochs import Epoch
-from tracss_hpc.screen.screening import ScreeningProblem
+from tracss_hpc.screening.time_slice import ScreeningProblem
 
 
 def usable_catalog(patterns: Sequence[str | Path], start: Epoch) -> Catalog:

@@ -14,8 +14,8 @@ import pytest
 from tests.reference.problems import make_problem, usable_catalog
 from tracss_hpc.constants import RE_KM
 from tracss_hpc.epochs import parse_epoch
-from tracss_hpc.screen.criteria import to_rtn
-from tracss_hpc.screen.screening import screen_slice
+from tracss_hpc.screening.criteria import to_rtn
+from tracss_hpc.screening.time_slice import screen_slice
 
 
 def test_time_miss_and_speed(shared_data: Path) -> None:

@@ -15,7 +15,7 @@ from tests.reference.problems import make_problem
 from tracss_hpc.catalog.catalog import read_catalog
 from tracss_hpc.catalog.volumes import uniform_volume
 from tracss_hpc.epochs import parse_epoch
-from tracss_hpc.screen.screening import screen_slice
+from tracss_hpc.screening.time_slice import screen_slice
 
 START = parse_epoch("2026-03-09T18:00:00")
 WINDOW_S = 7 * 86400.0

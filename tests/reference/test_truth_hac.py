@@ -12,8 +12,8 @@ import numpy as np
 
 from tests.reference.problems import make_problem, usable_catalog
 from tracss_hpc.epochs import parse_epoch
-from tracss_hpc.screen.criteria import inside_volume, to_rtn
-from tracss_hpc.screen.screening import screen_slice
+from tracss_hpc.screening.criteria import inside_volume, to_rtn
+from tracss_hpc.screening.time_slice import screen_slice
 
 WINDOW_S = 6 * 3600.0
 FACE_KM = 1e-3

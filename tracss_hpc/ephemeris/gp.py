@@ -17,7 +17,7 @@ from tracss_hpc.catalog.catalog import Catalog
 from tracss_hpc.constants import DAY_S
 from tracss_hpc.epochs import Epoch, julian_dates
 
-__all__ = ["DIVERGED", "GPTrajectories", "find_ends", "make_trajectories"]
+__all__ = ["DIVERGED", "GPTrajectories", "find_end", "find_ends", "make_trajectories"]
 
 _JD_1949_12_31 = 2433281.5  # SGP4's epoch origin, 1949-12-31T00:00 UTC
 _SCAN_COARSE_S = 7200.0  # every object is looked at this often for signs of decay
@@ -178,6 +178,21 @@ def find_ends(
         if seconds[first] <= span:
             end[q], code[q] = seconds[first], error[first]
     return end, code
+
+
+def find_end(trajectories: GPTrajectories, row: int, span_s: float) -> tuple[float, int]:
+    """First bad second of one object and SGP4's code there, looking at every second of the span.
+
+    For the object that was met with an error which `find_ends` had not seen coming; (inf, 0) when
+    no whole second is bad.
+    """
+    for begin in np.arange(0.0, span_s, DAY_S):
+        seconds = _times(float(begin), min(float(begin) + DAY_S, span_s), 1.0)
+        error, _ = _scan(trajectories, row, seconds)
+        if error.any():
+            first = int(np.argmax(error != 0))
+            return float(seconds[first]), int(error[first])
+    return float(np.inf), 0
 
 
 def _times(first: float, last: float, step: float) -> NDArray[np.float64]:

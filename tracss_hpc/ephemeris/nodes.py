@@ -142,7 +142,7 @@ def build_ephemeris(
     -----
     gp.find_ends has located the first SGP4 error of each trajectory. One met here all the same (a
     short one between its looks) ends the object at the last good second of the segment; such
-    objects are told in `early`, for a warning.
+    objects are told in `early`: the run then looks for their end second by second.
     """
     n = len(trajectories)
     base = segment_s * _REFERENCE_MEAN_MOTION / trajectories.mean_motion
@@ -168,7 +168,8 @@ def build_ephemeris(
         failed = code.any(axis=1)
         for q in np.flatnonzero(failed):
             row = int(objects[q])
-            stop[row] = min(stop[row], _last_good(trajectories, row, begin[q], end[q]))
+            first = float(times[q][code[q] != 0].min())
+            stop[row] = min(stop[row], _last_good(trajectories, row, float(begin[q]), first))
         if failed.any():
             early |= set(objects[failed].tolist())
             end = np.minimum(end, stop[objects])
@@ -257,12 +258,11 @@ def _listed(jumps: list[tuple[int, float, float]]) -> Discontinuities:
     )
 
 
-def _last_good(trajectories: GPTrajectories, row: int, begin: float, end: float) -> float:
-    """Last whole second before the first SGP4 error in [begin, end]."""
-    seconds = np.arange(np.floor(begin), np.ceil(end) + 1.0)
+def _last_good(trajectories: GPTrajectories, row: int, begin: float, bad: float) -> float:
+    """Last whole second before the first SGP4 error between `begin` and the error at `bad`."""
+    seconds = np.arange(np.floor(begin), np.ceil(bad) + 1.0)
     _, _, code = trajectories.states(np.full(len(seconds), row), seconds)
-    bad = int(np.argmax(code != 0)) if code.any() else len(seconds) // 2
-    return float(seconds[bad] - 1.0)
+    return float(seconds[np.argmax(code != 0)] - 1.0 if code.any() else np.floor(bad))
 
 
 def _locate_jump(

@@ -16,8 +16,8 @@ from tracss_hpc.catalog.catalog import Rejected
 from tracss_hpc.constants import DAY_S, MU_KM3_S2, RE_KM
 from tracss_hpc.ephemeris.covariance import CovarianceTable
 from tracss_hpc.runs.problem import RunInput
-from tracss_hpc.screen.screening import Conjunctions
-from tracss_hpc.screen.special_pairs import ClosingAtEnd
+from tracss_hpc.screening.special_pairs import ClosingAtEnd
+from tracss_hpc.screening.time_slice import Conjunctions
 
 __all__ = [
     "closing_columns",

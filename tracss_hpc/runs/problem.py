@@ -32,7 +32,7 @@ from tracss_hpc.constants import DAY_S
 from tracss_hpc.ephemeris.gp import DIVERGED, make_trajectories
 from tracss_hpc.epochs import Epoch, parse_epoch
 from tracss_hpc.errors import ConfigError, InputDataError
-from tracss_hpc.screen.screening import ScreeningProblem
+from tracss_hpc.screening.time_slice import ScreeningProblem
 
 __all__ = ["RunInput", "build_problem", "read_input", "set_ends", "window_s"]
 

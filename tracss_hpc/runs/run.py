@@ -10,9 +10,6 @@ units come from the configuration, and rows are sorted by content.
 from __future__ import annotations
 
 import logging
-import resource
-import shutil
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -24,8 +21,7 @@ from numpy.typing import NDArray
 from tracss_hpc import __version__
 from tracss_hpc.config import Config, config_hash, resolve, to_toml
 from tracss_hpc.ephemeris.covariance import covariance_table, read_covariance_table
-from tracss_hpc.ephemeris.gp import find_ends
-from tracss_hpc.errors import ConfigError, TracssError, UsageError
+from tracss_hpc.errors import TracssError
 from tracss_hpc.export.hdf5 import Results, read_results, write_results
 from tracss_hpc.kernels import SIMD_LEVEL
 from tracss_hpc.parallel.comm import (
@@ -35,31 +31,34 @@ from tracss_hpc.parallel.comm import (
     host_count,
     library_report,
     rank_size,
-    work_queue,
 )
-from tracss_hpc.parallel.partition import WorkUnit, make_units
 from tracss_hpc.provenance import RunLedger, correlation_id, environment
 from tracss_hpc.runs.columns import (
     closing_columns,
     colocated_columns,
-    conjunction_columns,
     object_columns,
     rejected_columns,
     sort_conjunctions,
 )
 from tracss_hpc.runs.export import export_products
-from tracss_hpc.runs.problem import RunInput, build_problem, read_input, set_ends, window_s
+from tracss_hpc.runs.folder import clear_products, log_to_file, prepare_folder
+from tracss_hpc.runs.problem import RunInput, build_problem, read_input, window_s
 from tracss_hpc.runs.self_audit import audit_groups
 from tracss_hpc.runs.summary import summarise
-from tracss_hpc.screen.screening import Conjunctions, ScreeningProblem, screen_slice
-from tracss_hpc.screen.special_pairs import find_closing_at_end, find_colocated
+from tracss_hpc.runs.units import (
+    before_the_end,
+    find_all_ends,
+    join_jumps,
+    screen_units,
+    shorten,
+)
+from tracss_hpc.screening.special_pairs import find_closing_at_end, find_colocated
 
 __all__ = ["run_screening", "screen"]
 
 _log = logging.getLogger("tracss_hpc")
 Columns = dict[str, NDArray[Any]]
 _LISTED = 20  # rejected records told one by one in the log; all stand in the results file
-_LOG_EVERY_S = 5.0  # at most one line of progress in this time, beside the first and the last
 
 
 def screen(
@@ -100,8 +99,8 @@ def run_screening(config: Config, *, comm: Comm | None = None, force: bool = Fal
     rank, size = rank_size(comm)
     folder = Path(config.run.output)
     if rank == 0:
-        _prepare_folder(folder, force)
-        handler = _log_to_file(folder / "run.log")
+        prepare_folder(folder, force)
+        handler = log_to_file(folder / "run.log")
     ledger = RunLedger(to_toml(config))
     ledger.environment = environment(
         ranks=size,
@@ -140,7 +139,7 @@ def _run_stages(config: Config, comm: Comm | None, folder: Path, ledger: RunLedg
     _log_input(run_input, stage.wall_s)
     with ledger.stage("trajectories") as stage:
         problem = build_problem(run_input)
-        problem, status, status_time = _find_all_ends(comm, run_input, problem)
+        problem, status, status_time = find_all_ends(comm, run_input, problem)
         stage.counts = {"ended": int(np.isfinite(problem.end_s).sum())}
     _log.info(
         "trajectories: %d initialised, %d end inside the window (%.1f s)",
@@ -148,15 +147,17 @@ def _run_stages(config: Config, comm: Comm | None, folder: Path, ledger: RunLedg
     )  # fmt: skip
 
     with ledger.stage("screen") as stage:
-        parts, unit_rows, error_km, jumps = _screen_units(config, comm, run_input, problem, sigma)
+        parts, unit_rows, error_km, jumps = screen_units(config, comm, run_input, problem, sigma)
         gathered = gather_arrays(comm, parts)
         units = gather_arrays(comm, unit_rows)
         errors = gather_arrays(comm, {"error_km": error_km})
         jump_parts = gather_arrays(comm, jumps)
+        early = np.unique(np.concatenate([p["early"] for p in broadcast(comm, jump_parts)]))
+        problem, status, status_time = shorten(run_input, problem, early, status, status_time)
     conjunctions: Columns = {}
     stages: Columns = {}
     if rank == 0:
-        conjunctions = sort_conjunctions(gathered)
+        conjunctions = before_the_end(run_input, problem, sort_conjunctions(gathered))
         stages = {k: np.concatenate([u[k] for u in units]) for k in units[0]}
         order = np.argsort(stages["unit"], kind="stable")
         stages = {k: v[order] for k, v in stages.items()}
@@ -189,14 +190,14 @@ def _run_stages(config: Config, comm: Comm | None, folder: Path, ledger: RunLedg
             ),
             **audit,
             "audit/closing_at_end": closing_columns(run_input, find_closing_at_end(problem)),
-            "audit/discontinuities": _join_jumps(run_input, jump_parts),
+            "audit/discontinuities": join_jumps(run_input, jump_parts),
             "stages": stages,
             "ephemeris": {"error": _largest(errors, "error_km") * 1e3},
         }
         attributes = _attributes(config, run_input, ledger, window_s(problem))
         results = Results(attributes, groups, {"audit": audit_attributes})
         path = folder / "results.h5"
-        _clear_products(folder)
+        clear_products(folder)
         write_results(path, results, compression=config.export.compression)
     _log.info("wrote %s (%.1f MB, %.1f s)", path, path.stat().st_size / 1e6, stage.wall_s)
     results = read_results(path)
@@ -204,112 +205,6 @@ def _run_stages(config: Config, comm: Comm | None, folder: Path, ledger: RunLedg
         export_products(folder, results, config)
     _log.info("messages and pictures (%.1f s)", stage.wall_s)
     return summarise(results, [asdict(s) for s in ledger.stages], folder)
-
-
-def _find_all_ends(
-    comm: Comm | None, run_input: RunInput, problem: ScreeningProblem
-) -> tuple[ScreeningProblem, NDArray[np.str_], NDArray[np.float64]]:
-    """Where each trajectory ends, every rank looking at its share of the objects."""
-    rank, size = rank_size(comm)
-    n = len(problem.trajectories)
-    own = np.arange(rank, n, size)
-    # A trajectory is followed as long as any span lasts: as a secondary it is met until then.
-    window = window_s(problem)
-    end, code = find_ends(problem.trajectories, window + 60.0, own)  # units look past the window
-    parts = gather_arrays(comm, {"row": own, "end": end, "code": code})
-    all_end, all_code = np.empty(n), np.empty(n, dtype=np.uint8)
-    for part in parts:
-        all_end[part["row"]], all_code[part["row"]] = part["end"], part["code"]
-    all_end, all_code = broadcast(comm, (all_end, all_code))
-    return set_ends(run_input, problem, all_end, all_code, window)
-
-
-def _screen_units(
-    config: Config,
-    comm: Comm | None,
-    run_input: RunInput,
-    problem: ScreeningProblem,
-    sigma: Any,
-) -> tuple[Columns, Columns, NDArray[np.float64], Columns]:
-    """Screen this rank's share of the units; columns of rows, of units, node errors, jumps."""
-    leo = np.char.startswith(run_input.regime[run_input.active], "LEO")
-    units = make_units(
-        problem.span_s[problem.primary], leo[problem.primary], config.screening.slice_hours * 3600.0
-    )
-    rank, _ = rank_size(comm)
-    began = time.perf_counter()
-    told = -np.inf
-    rows: list[Columns] = [conjunction_columns(run_input, _no_conjunctions(), sigma)]
-    table: list[dict[str, Any]] = []
-    error_km = np.zeros(len(problem.trajectories))
-    jumps: Columns = {"row": np.empty(0, np.int64), "time": np.empty(0), "size": np.empty(0)}
-    for number in work_queue(comm, len(units)):
-        unit = units[number]
-        result = screen_slice(
-            problem, unit.start_s, unit.stop_s, step_s=config.screening.step_s,
-            segment_s=config.screening.segment_s, disable=config.screening.disable,
-            engine=config.screening.engine,
-        )  # fmt: skip
-        mark = time.process_time()
-        rows.append(conjunction_columns(run_input, result.conjunctions, sigma))
-        cpu = {**result.cpu_s, "assess": time.process_time() - mark}
-        table.append(_unit_row(unit, rank, result.counts, cpu))
-        np.maximum(error_km, result.error_km, out=error_km)
-        inside = (result.jumps.t >= unit.start_s) & (result.jumps.t < unit.stop_s)
-        jumps["row"] = np.append(jumps["row"], result.jumps.objects[inside])
-        jumps["time"] = np.append(jumps["time"], result.jumps.t[inside])
-        jumps["size"] = np.append(jumps["size"], result.jumps.size_km[inside] * 1e3)
-        for row in run_input.active[result.early]:
-            _log.warning(
-                "object %d: SGP4 error inside unit %d; screened up to it, taken up again after",
-                run_input.catalog.designator[row], number + 1,
-            )  # fmt: skip
-        now = time.perf_counter()
-        left = len(units) - number - 1
-        if now - told >= _LOG_EVERY_S or left == 0:
-            told = now
-            _log.info(
-                "unit %d of %d (%s, hour %.1f to %.1f): %d conjunctions, %.1f CPU-s%s",
-                number + 1, len(units), unit.group, unit.start_s / 3600, unit.stop_s / 3600,
-                result.counts["conjunctions"], sum(cpu.values()),
-                f"; about {(now - began) / (number + 1) * left:.0f} s to go" if left else "",
-            )  # fmt: skip
-    joined = {k: np.concatenate([r[k] for r in rows]) for k in rows[0]}
-    names = _unit_row(WorkUnit(0, "", 0.0, 0.0), 0, _NO_COUNTS, _NO_CPU)
-    columns = {
-        k: np.array([t[k] for t in table], dtype="<U16" if isinstance(v, str) else type(v))
-        for k, v in names.items()
-    }
-    return joined, columns, error_km, jumps
-
-
-_NO_COUNTS = dict.fromkeys(
-    ("objects", "pairs_tested", "candidates", "after_chord", "after_range_rate", "minima",
-     "refined", "conjunctions"), 0,
-)  # fmt: skip
-_NO_CPU = dict.fromkeys(("propagate", "search", "refine", "assess"), 0.0)
-
-
-def _unit_row(
-    unit: WorkUnit, rank: int, counts: Mapping[str, int], cpu_s: Mapping[str, float]
-) -> dict[str, Any]:
-    return {
-        "unit": unit.number,
-        "group": unit.group,
-        "start_hours": unit.start_s / 3600.0,
-        "stop_hours": unit.stop_s / 3600.0,
-        "rank": rank,
-        **{name: int(counts[name]) for name in _NO_COUNTS},
-        **{f"{name}_cpu_s": float(cpu_s.get(name, 0.0)) for name in _NO_CPU},
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
-    }
-
-
-def _no_conjunctions() -> Conjunctions:
-    rows, flags = np.empty(0, np.int64), np.empty(0, np.bool_)
-    return Conjunctions(
-        rows, rows, rows, np.empty((0, 6)), np.empty((0, 6)), flags, flags, flags, flags, flags
-    )
 
 
 def _events(run_input: RunInput, columns: Columns) -> dict[str, NDArray[Any]]:
@@ -322,19 +217,6 @@ def _events(run_input: RunInput, columns: Columns) -> dict[str, NDArray[Any]]:
         "tca_us": np.rint(columns["tca"] * 1e6).astype(np.int64),
         "miss_km": columns["miss_distance"] * 1e-3,
         "at_discontinuity": columns["at_discontinuity"].astype(np.bool_),
-    }
-
-
-def _join_jumps(run_input: RunInput, parts: list[Columns]) -> Columns:
-    """Group `audit/discontinuities`, by object and time, each jump once."""
-    joined = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
-    rows = run_input.active[joined["row"]]
-    order = np.lexsort((joined["time"], rows))
-    return {
-        "object": rows[order].astype(np.int64),
-        "object_designator": run_input.catalog.designator[rows[order]],
-        "time": joined["time"][order],
-        "size": np.rint(joined["size"][order] * 1e3) / 1e3,  # mm: what the 1 ms bracket supports
     }
 
 
@@ -370,48 +252,6 @@ def _source(run_input: RunInput) -> str:
     """The input in a few words: file names, or the built-in population."""
     names = [Path(str(item["path"])).name for item in run_input.inputs]
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more files"
-
-
-def _prepare_folder(folder: Path, force: bool) -> None:
-    """Make the run directory; refuse one that holds results or foreign files, unless forced.
-
-    What a former run left is replaced only when this one writes its own results.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(
-            f"run.output = {str(folder)!r} is a file; give a directory",
-            key="run.output", given=str(folder),
-        )  # fmt: skip
-    # A failed run leaves its log and ledger: that must not stop the corrected one.
-    content = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
-    if content - {"run.log", "provenance.json"} and not force:
-        raise UsageError(
-            f"run directory {folder} is not empty; choose another run.output, or give --force "
-            "to replace the run in it"
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "run.log").unlink(missing_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"run.output = {str(folder)!r} cannot be made: {error.strerror}",
-            key="run.output", given=str(folder),
-        ) from None  # fmt: skip
-
-
-def _clear_products(folder: Path) -> None:
-    """Remove the products of a former run, which the new results make stale."""
-    (folder / "summary.txt").unlink(missing_ok=True)
-    for name in ("cdm", "plots"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-
-
-def _log_to_file(path: Path) -> logging.Handler:
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    _log.addHandler(handler)
-    _log.setLevel(logging.INFO)
-    return handler
 
 
 def _log_input(run_input: RunInput, seconds: float) -> None:

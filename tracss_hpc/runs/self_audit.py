@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracss_hpc.parallel.comm import Comm, gather_arrays, work_queue
-from tracss_hpc.screen.audit import (
+from tracss_hpc.screening.audit import (
     STEPS_PER_BLOCK,
     RunEvents,
     audit_block,
     draw_samples,
     plan_samples,
 )
-from tracss_hpc.screen.screening import ScreeningProblem
+from tracss_hpc.screening.time_slice import ScreeningProblem
 
 __all__ = ["audit_groups"]
 

@@ -15,12 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracss_hpc.screen.criteria import circumscribed_radius, inside_volume, to_rtn
-from tracss_hpc.screen.screening import (
-    ScreeningProblem,
-    find_approaches,
-    sample_positions,
-)
+from tracss_hpc.screening.criteria import circumscribed_radius, inside_volume, to_rtn
+from tracss_hpc.screening.exhaustion import STEP_S, find_approaches, sample_positions
+from tracss_hpc.screening.time_slice import ScreeningProblem
 
 __all__ = [
     "STEPS_PER_BLOCK", "AuditCount", "AuditSamples", "RunEvents", "audit_block",
@@ -29,7 +26,7 @@ __all__ = [
 
 BLOCK_S = 6 * 3600.0
 MAX_BLOCKS = 2  # distinct blocks a run draws from: each costs one propagation of the catalog
-STEPS_PER_BLOCK = int(BLOCK_S / 60.0)
+STEPS_PER_BLOCK = int(BLOCK_S / STEP_S)
 FACE_KM = 1e-3  # within 1 m of a face either answer is right [screening contract]
 
 

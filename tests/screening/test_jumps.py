@@ -10,7 +10,7 @@ import pytest
 from tests.oracles.planted_world import START, oracle_objects, planted_problem
 from tracss_hpc.catalog.volumes import uniform_volume
 from tracss_hpc.ephemeris.gp import GPTrajectories
-from tracss_hpc.screen.screening import ScreeningProblem, screen_slice
+from tracss_hpc.screening.time_slice import ScreeningProblem, screen_slice
 
 JUMP_S = 7000.123  # falls into the millisecond before
 ENTRY = int(np.flatnonzero(["GEO00" in name for name in oracle_objects().names])[0])

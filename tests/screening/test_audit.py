@@ -7,7 +7,7 @@ import pytest
 
 from tests.oracles.planted_world import WINDOW_S, planted_catalog, planted_problem
 from tracss_hpc.catalog.regimes import assign_regimes
-from tracss_hpc.screen.audit import (
+from tracss_hpc.screening.audit import (
     BLOCK_S,
     STEPS_PER_BLOCK,
     RunEvents,
@@ -15,7 +15,7 @@ from tracss_hpc.screen.audit import (
     draw_samples,
     plan_samples,
 )
-from tracss_hpc.screen.screening import screen_slice
+from tracss_hpc.screening.time_slice import screen_slice
 
 EVERYONE = np.arange(len(planted_catalog()))
 

@@ -19,8 +19,8 @@ from tests.oracles.planted_world import (
     planted_catalog,
     planted_problem,
 )
-from tracss_hpc.screen.criteria import to_rtn
-from tracss_hpc.screen.screening import FILTERS, Conjunctions, ScreeningProblem, screen_slice
+from tracss_hpc.screening.criteria import to_rtn
+from tracss_hpc.screening.time_slice import FILTERS, Conjunctions, ScreeningProblem, screen_slice
 
 FACE_KM = 1e-3
 Shape = Literal["BOX", "SPHERE"]

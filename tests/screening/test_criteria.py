@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tracss_hpc.catalog.volumes import uniform_volume
-from tracss_hpc.screen.criteria import circumscribed_radius, inside_volume, radial_pad, to_rtn
+from tracss_hpc.screening.criteria import circumscribed_radius, inside_volume, radial_pad, to_rtn
 
 BOX = uniform_volume(1, "BOX", 0.4, 12.0, 25.0)
 ELLIPSOID = uniform_volume(1, "ELLIPSOID", 0.4, 12.0, 25.0)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from tracss_hpc.catalog.catalog import Catalog
-from tracss_hpc.screen.criteria import circumscribed_radius, inside_volume, to_rtn
-from tracss_hpc.screen.screening import ScreeningProblem
+from tracss_hpc.screening.criteria import circumscribed_radius, inside_volume, to_rtn
+from tracss_hpc.screening.time_slice import ScreeningProblem
 
 __all__ = ["ClosingAtEnd", "find_closing_at_end", "find_colocated"]
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from tests.oracles.planted_world import WINDOW_S, oracle_objects, planted_catalog, planted_problem
 from tracss_hpc.constants import DAY_S
-from tracss_hpc.screen.screening import ScreeningProblem, screen_slice
-from tracss_hpc.screen.special_pairs import find_closing_at_end, find_colocated
+from tracss_hpc.screening.special_pairs import find_closing_at_end, find_colocated
+from tracss_hpc.screening.time_slice import ScreeningProblem, screen_slice
 
 
 def ending_at(seconds: float) -> ScreeningProblem:

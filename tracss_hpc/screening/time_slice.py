@@ -27,10 +27,11 @@ from tracss_hpc.catalog.volumes import Volumes
 from tracss_hpc.constants import DAY_S, MU_KM3_S2
 from tracss_hpc.ephemeris.gp import GPTrajectories
 from tracss_hpc.ephemeris.nodes import Discontinuities, Ephemeris, build_ephemeris
-from tracss_hpc.kernels import brute, close_approach, neighbours
+from tracss_hpc.kernels import close_approach, neighbours
 from tracss_hpc.kernels import nodes as node_kernel
-from tracss_hpc.screen.criteria import circumscribed_radius, inside_volume, radial_pad, to_rtn
-from tracss_hpc.screen.refine import refine_minima, relative_states
+from tracss_hpc.screening.criteria import circumscribed_radius, inside_volume, radial_pad, to_rtn
+from tracss_hpc.screening.exhaustion import find_approaches, sample_positions
+from tracss_hpc.screening.refine import refine_minima, relative_states
 
 __all__ = ["FILTERS", "Conjunctions", "ScreeningProblem", "SliceResult", "screen_slice"]
 
@@ -44,7 +45,6 @@ PERTURBATION_KM_S2 = 1e-3
 
 EDGE_S = 2.0  # a slice is searched this far beyond its ends
 _BATCH_STEPS = 16
-_BRUTE_STEP_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -413,47 +413,6 @@ def _search_by_exhaustion(
     search.tested += n * (n - 1) // 2 * (len(r) - 4)
     search.pairs.append(pairs)
     search.times.append(start_s + t)
-
-
-def sample_positions(
-    trajectories: GPTrajectories, start_s: float, stop_s: float, until: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """SGP4 positions (steps, 3, n) each minute, two steps beyond both ends, and speed bounds (n,).
-
-    NaN after an object's trajectory ends (`until` [s]) and where SGP4 reports an error.
-    """
-    n = len(trajectories)
-    steps = int(np.ceil((stop_s - start_s) / _BRUTE_STEP_S)) + 5
-    times = start_s + (np.arange(steps) - 2.0) * _BRUTE_STEP_S
-    r = np.empty((steps, 3, n))
-    block = 512
-    for first in range(0, n, block):
-        rows = np.arange(first, min(first + block, n))
-        position, _, code = trajectories.states(rows, np.tile(times, (len(rows), 1)))
-        position[(code != 0) | (times > until[rows][:, None])] = np.nan
-        r[:, :, rows] = position.transpose(1, 2, 0)
-    chord = np.sqrt((np.diff(r, axis=0) ** 2).sum(axis=1))
-    # An object with fewer than two samples in the window cannot be bounded, nor approached.
-    speed = np.nan_to_num(np.nanmax(np.vstack([chord, np.zeros(n)]), axis=0))
-    return r, speed * 1.01 / _BRUTE_STEP_S
-
-
-def find_approaches(
-    r: NDArray[np.float64],
-    rows: NDArray[np.int64],
-    speed: NDArray[np.float64],
-    rho: NDArray[np.float64],
-    *,
-    later_only: bool = False,
-) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Pairs (m, 2) and times [s since the third sample] of all minima of `rows`; see brute.pyx."""
-    size = 4096 + 64 * len(rows)
-    while True:
-        pairs, t = np.empty((size, 2), np.int32), np.empty(size)
-        count = brute.approaches(r, rows, later_only, _BRUTE_STEP_S, speed, rho, pairs, t)
-        if count <= size:
-            return pairs[:count], t[:count]
-        size = count
 
 
 def _collect(
