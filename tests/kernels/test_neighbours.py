@@ -67,7 +67,7 @@ def test_no_pair_is_lost_and_none_beyond_the_padding(
     assert count == len(found)
     radial = "radial_interval" not in off
     must = step.allowed(0.0, reach=True, radial=radial)
-    may = step.allowed(2.0 * neighbours.padding(), reach="reach" not in off, radial=radial)
+    may = step.allowed(0.15, reach="reach" not in off, radial=radial)
     assert must <= found
     assert found <= may
     if n == 257:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import matplotlib
@@ -314,14 +313,6 @@ def test_saved_files_are_equal_and_apart_from_the_readers_settings(
         assert data.startswith(b"\x89PNG")
         assert b"Software" not in data
         assert data == other.read_bytes(), one.name
-
-
-def test_300_000_conjunctions_in_seconds(rng: np.random.Generator, tmp_path: Path) -> None:
-    objects = make_objects([name for name in REGIMES for _ in range(3000)], days=None)
-    conjunctions = make_conjunctions(objects, 300_000, rng)
-    mark = time.process_time()
-    save_figures(draw_all(objects, conjunctions, START, TITLE), tmp_path)
-    assert time.process_time() - mark < 10.0
 
 
 def test_every_regime_has_its_colour() -> None:

@@ -301,7 +301,7 @@ def test_export_again_with_other_filters(
     table = read_cdms(tmp_path / "cdm" / "cdms.json")
     np.testing.assert_array_equal(table.columns["MISS_DISTANCE"], c["miss_distance"][near])
     said = capsys.readouterr().err
-    assert f"{near.sum()} CDMs in cdms.json" in said
+    assert f"{near.sum()} CDMs in {tmp_path / 'cdm' / 'cdms.json'}" in said
     assert f"{(~mine).sum()} by cdm_objects" in said
 
 

@@ -136,7 +136,8 @@ def _run_stages(config: Config, comm: Comm | None, folder: Path, ledger: RunLedg
         stage.counts = {"objects": len(run_input.active), "rejected": len(run_input.rejected)}
         ledger.inputs = run_input.inputs
         ledger.correlation_id = correlation_id([str(i["sha256"]) for i in run_input.inputs])
-    _log_input(run_input, stage.wall_s)
+    if rank == 0:
+        _log_input(run_input, stage.wall_s)
     with ledger.stage("trajectories") as stage:
         problem = build_problem(run_input)
         problem, status, status_time = find_all_ends(comm, run_input, problem)

@@ -19,6 +19,7 @@ import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -444,7 +445,7 @@ def _collect(
     rank = problem.precedence[pairs]
     swap = np.where(caught_a == caught_b, rank[:, 1] < rank[:, 0], caught_b)[row]
 
-    def choose(a: NDArray[np.generic], b: NDArray[np.generic]) -> tuple[NDArray, NDArray]:  # type: ignore[type-arg]
+    def choose(a: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         mask = swap.reshape(-1, *([1] * (a.ndim - 1)))
         return np.where(mask, b[row], a[row]), np.where(mask, a[row], b[row])
 
