@@ -302,7 +302,7 @@ def test_export_again_with_other_filters(
     np.testing.assert_array_equal(table.columns["MISS_DISTANCE"], c["miss_distance"][near])
     said = capsys.readouterr().err
     assert f"{near.sum()} CDMs in {tmp_path / 'cdm' / 'cdms.json'}" in said
-    assert f"{(~mine).sum()} by cdm_objects" in said
+    assert f"{(~mine).sum()} by export.cdm_objects" in said
 
 
 def test_status(capsys: pytest.CaptureFixture[str]) -> None:
