@@ -10,6 +10,7 @@ import pytest
 
 from tracss_hpc.config import FILTERS, UniformVolume, config_hash, describe, resolve, to_toml
 from tracss_hpc.errors import ConfigError, NotYetError
+from tracss_hpc.screening import time_slice
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
@@ -263,6 +264,10 @@ def test_resolved_text_has_every_key() -> None:
 def test_hash_depends_on_every_value() -> None:
     hashes = {config_hash(resolve(None, words)) for words in ([], ["run.seed=2"], ["run.days=1"])}
     assert len(hashes) == 3
+
+
+def test_filters_are_those_of_the_screening() -> None:
+    assert set(FILTERS) == set(time_slice.FILTERS)
 
 
 def test_help_of_disable_lists_all_filters() -> None:
