@@ -151,6 +151,7 @@ def screen_slice(
         Filters switched off, names of `FILTERS`.
     engine : {"grid", "brute"}
         "brute" compares every pair at every minute on SGP4 samples: small catalogs only.
+        It sees neither jumps of SDP4 nor dips of the distance by less than half a metre.
 
     Returns
     -------
