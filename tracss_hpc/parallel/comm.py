@@ -55,6 +55,8 @@ __all__ = [
 
 #: Seconds a failing rank waits for the others to fail alike before it ends the job.
 _GRACE_S = 1.0
+#: A launcher that is told to abort at once drops text it has not forwarded yet [s].
+_FORWARDING_S = 0.3
 #: Bytes in one message; MPI counts are 32-bit in many libraries.
 _MESSAGE_BYTES = 1 << 30
 
@@ -241,7 +243,7 @@ def _install_hooks(comm: Comm) -> None:
     ) -> None:
         text = "".join(traceback.format_exception(kind, error, trace))
         _say(f"[rank {comm.rank}] {text}".rstrip())
-        comm.Abort(1)
+        _abort(comm, 1)
 
     sys.excepthook = abort
     threading.excepthook = lambda args: abort(args.exc_type, args.exc_value, args.exc_traceback)
@@ -268,7 +270,7 @@ def _end_together(comm: Comm, code: int, message: str) -> int:
         if time.monotonic() > deadline:
             reason = message or f"ended alone with exit code {code}"
             _say("\n".join(f"[rank {comm.rank}] {line}" for line in reason.splitlines()))
-            comm.Abort(code or 1)
+            _abort(comm, code or 1)
         time.sleep(0.01)
     messages = comm.allgather(message)
     codes = comm.allgather(code)
@@ -278,6 +280,12 @@ def _end_together(comm: Comm, code: int, message: str) -> int:
             everyone = len(ranks) == len(messages)
             _say(text if everyone or not text else f"[ranks {ranks}] {text}")
     return int(max(codes))
+
+
+def _abort(comm: Comm, code: int) -> None:
+    """End the job, after the launcher had time to pass on what this rank said."""
+    time.sleep(_FORWARDING_S)
+    comm.Abort(code)
 
 
 def _say(message: str) -> None:
