@@ -141,7 +141,7 @@ def _run_stages(config: Config, comm: Comm | None, folder: Path, ledger: RunLedg
     with ledger.stage("trajectories") as stage:
         problem = build_problem(run_input)
         problem, status, status_time = find_all_ends(comm, run_input, problem)
-        stage.counts = {"ended": int(np.isfinite(problem.end_s).sum())}
+        stage.counts = {"ended": int(np.isfinite(status_time).sum())}
     _log.info(
         "trajectories: %d initialised, %d end inside the window (%.1f s)",
         len(problem.trajectories), stage.counts["ended"], stage.wall_s,

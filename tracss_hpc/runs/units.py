@@ -142,17 +142,15 @@ def shorten(
     if not len(early):
         return problem, status, status_time
     end, code = problem.end_s.copy(), np.zeros(len(problem.end_s), dtype=np.uint8)
+    found = np.full(len(end), np.inf)
     for row in early.tolist():
         at, code[row] = find_end(problem.trajectories, row, window_s(problem) + 60.0)
-        end[row] = min(end[row], at)
+        end[row] = found[row] = min(end[row], at)
         _log.info(
             "object %d: SGP4 error %d at second %.0f",
             run_input.catalog.designator[run_input.active[row]], code[row], at,
         )  # fmt: skip
-    known = np.isfinite(problem.end_s)
-    shorter, new_status, new_time = set_ends(
-        run_input, problem, np.where(known, np.inf, end), code, window_s(problem)
-    )
+    shorter, new_status, new_time = set_ends(run_input, problem, found, code, window_s(problem))
     fresh = np.isfinite(new_time)
     return (
         replace(shorter, end_s=end),
