@@ -13,17 +13,18 @@ BUILD   := pyproject.toml setup.py $(wildcard cython/*)
 # The directory make itself chose may be written again; one that the user named is refused if used.
 FORCE   := $(if $(filter file,$(origin OUT)),--force)
 
-.PHONY: help run build test test-long bench clean
+.PHONY: help run build test test-long test-slurm bench clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo 'make run        screen All vs All on $(CORES) cores into $(OUT)'
-	@echo '                DAYS=1 (or table: the spans of the handbook)  CATALOG=FILE  OUT=DIR  CORES=N'
-	@echo 'make test       lint, types and all tests under a minute each'
-	@echo 'make test-long  the tests that take longer'
-	@echo 'make bench      benchmarks'
-	@echo 'make build      wheel and source archive into dist/'
-	@echo 'make clean      remove what was built (not $(VENV), not runs/)'
+	@echo 'make run         screen All vs All on $(CORES) cores into $(OUT)'
+	@echo '                 DAYS=1 (or table: the spans of the handbook)  CATALOG=FILE  OUT=DIR  CORES=N'
+	@echo 'make test        lint, types and all tests under a minute each'
+	@echo 'make test-long   the tests that take longer'
+	@echo 'make test-slurm  the job scripts, on a Slurm cluster of two simulated nodes (root, slurm-wlm)'
+	@echo 'make bench       benchmarks'
+	@echo 'make build       wheel and source archive into dist/'
+	@echo 'make clean       remove what was built (not $(VENV), not runs/)'
 
 run: $(VENV)/installed-run
 	$(BIN)/mpirun -n $(CORES) $(BIN)/tracss-hpc run configs/all_vs_all.toml \
@@ -37,6 +38,9 @@ test: $(VENV)/installed-test
 
 test-long: $(VENV)/installed-test
 	$(BIN)/pytest -m long
+
+test-slurm: $(VENV)/installed-test
+	$(BIN)/pytest tests/slurm
 
 bench: $(VENV)/installed-test
 	$(BIN)/pytest -s -o python_files='bench_*.py' tests/bench

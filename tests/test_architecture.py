@@ -17,13 +17,14 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "tracss_hpc"
 
 #: Everyone may import these.
-LEAVES = {"constants", "errors", "epochs", "kernels"}
+LEAVES = {"atomic", "constants", "errors", "epochs", "kernels"}
 
 #: The data's own way; a stage may import the stages before it.
 STAGES = ("messages", "catalog", "ephemeris", "screening", "assess", "export", "report")
 
 #: What each room may import of ours, besides itself and (for rooms that are no leaves) the leaves.
 ALLOWED: dict[str, set[str]] = {
+    "atomic": set(),
     "constants": set(),
     "errors": set(),
     "epochs": {"constants"},
@@ -41,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
 
 #: The one home of each heavy library.
 HOMES = {
-    "mpi4py": "parallel/comm.py",
+    "mpi4py": "parallel/",
     "h5py": "export/",
     "hdf5plugin": "export/",
     "xarray": "export/",

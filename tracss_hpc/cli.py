@@ -3,9 +3,9 @@
     tracss-hpc run CONFIG.toml [section.key=value ...]     one screening
     mpirun -n 4 tracss-hpc run ...                         the same on four ranks
 
-Exit codes: 0 done; 2 bad usage or bad configuration; 3 bad input data; 75 reserved for checkpoints
-(not yet); 130 stopped with Ctrl-C; 1 anything else (`compare`: the results differ). Only
-a defect of ours shows a traceback.
+Exit codes: 0 done; 2 bad usage or bad configuration; 3 bad input data; 75 stopped with a checkpoint
+(USR1, TERM, --max-hours); 130 stopped with Ctrl-C; 1 anything else (`compare`: the results differ).
+Only a defect of ours shows a traceback.
 """
 
 from __future__ import annotations
@@ -23,20 +23,15 @@ from typing import NoReturn
 import tracss_hpc
 from tracss_hpc import config as configuration
 from tracss_hpc.errors import NotYetError, TracssError, UsageError
-from tracss_hpc.parallel.comm import (
-    Comm,
-    communicator,
-    library_report,
-    rank_size,
-    run_together,
-)
-from tracss_hpc.provenance import git_commit, package_versions
+from tracss_hpc.parallel.comm import Comm, rank_size
+from tracss_hpc.parallel.ending import run_together
+from tracss_hpc.parallel.launch import communicator
 
 __all__ = ["main"]
 
 #: Verbs of the command-line contract that come with later versions.
 _NOT_YET = (
-    "assess", "plan", "prepare", "on-demand", "trade", "report", "validate", "sweep", "events",
+    "assess", "prepare", "on-demand", "trade", "report", "validate", "sweep", "events",
     "routine", "catalog", "cdm",
 )  # fmt: skip
 
@@ -59,7 +54,8 @@ def _obey(words: list[str], comm: Comm | None) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (lives as long as the process)
     try:
         options = _parse(words)
-        _log_to_stderr(rank, size, quiet=getattr(options, "quiet", False))
+        bar = getattr(options, "progress", "") == "bar"
+        _log_to_stderr(rank, size, quiet=getattr(options, "quiet", False), bar=bar)
         code = int(options.action(options, comm)) if rank == 0 or options.collective else 0
         sys.stdout.flush()
     except BrokenPipeError:
@@ -73,13 +69,34 @@ def _obey(words: list[str], comm: Comm | None) -> int:
 
 
 def _run(options: argparse.Namespace, comm: Comm | None) -> int:
-    config = configuration.resolve(options.config, options.overrides)
+    if options.force and options.resume:
+        raise UsageError("run: --force begins anew and --resume goes on; give one of them")
     _check_kernels()
+    if options.repeat:
+        from tracss_hpc.runs.repeat import repeat_run
+
+        return repeat_run(
+            Path(options.repeat), options.overrides, comm=comm, force=options.force,
+            resume=options.resume, max_hours=options.max_hours, progress=options.progress,
+        )  # fmt: skip
+    config = configuration.resolve(options.config, options.overrides)
     from tracss_hpc.runs.run import run_screening
 
-    summary = run_screening(config, comm=comm, force=options.force)
-    if summary is not None and not options.quiet:
+    summary = run_screening(
+        config, comm=comm, force=options.force, resume=options.resume,
+        max_hours=options.max_hours, progress=options.progress,
+    )  # fmt: skip
+    if not options.quiet:
         sys.stdout.write(f"{summary}\n")
+    return 0
+
+
+def _plan(options: argparse.Namespace, comm: Comm | None) -> int:
+    config = configuration.resolve(options.config, options.overrides)
+    _check_kernels()
+    from tracss_hpc.runs.plan import plan_run
+
+    sys.stdout.write(f"{plan_run(config, options.ranks)}\n")
     return 0
 
 
@@ -120,27 +137,9 @@ def _compare(options: argparse.Namespace, comm: Comm | None) -> int:
 
 
 def _status(options: argparse.Namespace, comm: Comm | None) -> int:
-    from tracss_hpc.export.digest import hdf5_version
+    from tracss_hpc.runs.status import status_rows
 
-    versions = package_versions()
-    rows = {"tracss_hpc": tracss_hpc.__version__, "installed in": str(Path(__file__).parent)}
-    if git_commit():
-        rows["git commit"] = git_commit()
-    rows |= {name: text or "not installed" for name, text in versions.items()}
-    try:
-        kernels = importlib.import_module("tracss_hpc.kernels")
-        rows["SIMD level"] = kernels.SIMD_LEVEL
-        rows["SIMD supported"] = f"{', '.join(kernels.SUPPORTED_LEVELS)} (TRACSS_SIMD chooses)"
-    except ImportError as error:
-        rows["SIMD level"] = f"not available: {error}"
-    rows["HDF5"] = hdf5_version()
-    report = library_report()
-    rows["mpi4py"] = report["mpi4py"]
-    rows["MPI library"] = report.get("library", f"not available: {report.get('error')}")
-    if "file" in report:
-        rows["MPI file"] = report["file"]
-    rows["ranks"] = str(rank_size(comm)[1])
-    rows["cores"] = f"{len(os.sched_getaffinity(0))} usable of {os.cpu_count()}"
+    rows = status_rows(comm)
     width = max(map(len, rows))
     sys.stdout.writelines(f"{name:<{width}}  {text}\n" for name, text in rows.items())
     return 0
@@ -179,9 +178,13 @@ def _parse(words: list[str]) -> argparse.Namespace:
         if not hasattr(options, "overrides") or word.startswith("-") or "=" not in word:
             parser.error(f"{verb}: unknown word {word!r}; see tracss-hpc {verb} --help")
         options.overrides.append(word)
-    if verb == "run" and "=" in options.config and not Path(options.config).exists():
+    if verb == "run" and options.repeat and options.config is not None:
+        options.overrides.insert(0, options.config)  # there is no configuration file then
+    elif verb == "run" and options.config is None:
+        parser.error("run: give a configuration file (samples are in configs/), or --from")
+    elif verb in ("run", "plan") and "=" in options.config and not Path(options.config).exists():
         raise UsageError(
-            f"run: the first word must be a configuration file, not {options.config!r}; "
+            f"{verb}: the first word must be a configuration file, not {options.config!r}; "
             "samples are in configs/"
         )
     return options
@@ -194,7 +197,7 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
         description="Exact all-vs-all satellite conjunction screening.",
         epilog="Begin with: tracss-hpc run configs/all_vs_all.toml run.days=1 (tracss-hpc run "
         "--help lists every setting). Exit codes: 0 done, 2 bad usage or configuration, 3 bad "
-        "input data, 75 reserved for checkpoints, 130 Ctrl-C, 1 anything else. "
+        "input data, 75 stopped with a checkpoint, 130 Ctrl-C, 1 anything else. "
         f"Not yet: {', '.join(_NOT_YET)}.",
     )
     parser.add_argument("--version", action="version", version=tracss_hpc.__version__)
@@ -223,12 +226,47 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
         collective=True,
         more=f"configuration keys and their defaults:\n\n{configuration.describe()}",
     )
-    run.add_argument("config", metavar="CONFIG", help="configuration file (TOML)")
+    run.add_argument("config", metavar="CONFIG", nargs="?", help="configuration file (TOML)")
     run.add_argument("overrides", metavar="section.key=value", nargs="*", help=overrides)
     run.add_argument(
-        "--force", action="store_true", help="write into a run directory that is not empty"
+        "--from",
+        dest="repeat",
+        metavar="RESULTS.h5",
+        help="repeat the run of this file into run.output (default: its directory + -repeat) and "
+        "compare the digests; 1 if they differ",
+    )
+    run.add_argument(
+        "--force", action="store_true", help="begin anew in a run directory that is not empty"
+    )
+    run.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the unfinished run in the run directory, on any number of ranks; begin "
+        "one if there is none",
+    )
+    run.add_argument(
+        "--max-hours",
+        type=_hours,
+        metavar="H",
+        help="stop with a checkpoint (exit code 75) before so many hours are over",
+    )
+    run.add_argument(
+        "--progress",
+        choices=("auto", "bar", "lines", "none"),
+        default="auto",
+        help="a bar, a line a minute, or nothing; auto: a bar on a terminal (mpirun hides the "
+        "terminal: there give bar)",
     )
     run.add_argument("--quiet", action="store_true", help="warnings only")
+
+    plan = verb(
+        "plan",
+        _plan,
+        "Say what a run would cost: units, CPU, memory, wall time and output size; runs nothing.",
+    )
+    plan.add_argument("config", metavar="CONFIG", help="configuration file (TOML)")
+    plan.add_argument("overrides", metavar="section.key=value", nargs="*", help=overrides)
+    plan.add_argument("--ranks", type=_count, metavar="N", default=1, help="MPI ranks")
 
     show = verb("show", _show, "Print the conjunctions of a run, in the order of their TCA.")
     show.add_argument("file", metavar="FILE", help=results)
@@ -247,8 +285,21 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
     compare.add_argument("a", metavar="A", help=results)
     compare.add_argument("b", metavar="B", help="another")
 
-    verb("status", _status, "Show versions, processor level, HDF5, MPI and cores.")
+    verb(
+        "status",
+        _status,
+        "Show versions, processor level, HDF5, MPI, hosts and cores; under mpirun or srun also "
+        "whether the ranks reach each other.",
+        collective=True,
+    )
     return parser, tuple(verbs.choices)
+
+
+def _hours(text: str) -> float:
+    hours = float(text)
+    if not 0.0 < hours < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of hours > 0")
+    return hours
 
 
 def _count(text: str) -> int:
@@ -258,12 +309,10 @@ def _count(text: str) -> int:
     return number
 
 
-def _log_to_stderr(rank: int, size: int, *, quiet: bool) -> None:
-    """One plain line per record: rank 0 says what happens, other ranks only warn."""
+def _log_to_stderr(rank: int, size: int, *, quiet: bool, bar: bool = False) -> None:
+    """Rank and seconds before each record; rank 0 says what happens, other ranks only warn."""
+    from tracss_hpc.runs.progress import StderrHandler
+
     logger = logging.getLogger("tracss_hpc")
-    prefix = f"[{rank}/{size}] " if size > 1 else ""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(f"{prefix}%(message)s"))
-    logger.handlers = [handler]
-    handler.setLevel(logging.WARNING if quiet or rank > 0 else logging.INFO)
+    logger.handlers = [StderrHandler(rank, size, quiet=quiet, bar=bar)]
     logger.setLevel(logging.INFO)

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from tracss_hpc.errors import ConfigError, NotYetError
+from tracss_hpc.errors import ConfigError, InputDataError, NotYetError
 from tracss_hpc.parameters import (
     Rule,
     choice,
@@ -48,6 +48,7 @@ __all__ = [
     "config_hash",
     "describe",
     "resolve",
+    "stored_settings",
     "to_toml",
 ]
 
@@ -104,6 +105,31 @@ def to_toml(config: Config) -> str:
         ]
         lines.append("")
     return "\n".join(lines)
+
+
+def stored_settings(toml: str, source: str) -> dict[str, Any]:
+    """Settings by ``section.key`` of a configuration that a run kept, for `resolve`.
+
+    Parameters
+    ----------
+    toml : str
+        Text of `to_toml`.
+    source : str
+        The file it was kept in, for the error.
+
+    Raises
+    ------
+    InputDataError
+        If the text is no TOML.
+    """
+    try:
+        sections = tomllib.loads(toml)
+    except tomllib.TOMLDecodeError as error:
+        raise InputDataError(
+            f"{source}: attribute config is no TOML ({error}); the file was not written by a run",
+            file=source,
+        ) from None
+    return {f"{s}.{key}": value for s, keys in sections.items() for key, value in keys.items()}
 
 
 def config_hash(config: Config) -> str:

@@ -11,6 +11,7 @@ __all__ = [
     "ConfigError",
     "EphemerisRangeError",
     "InputDataError",
+    "Interrupted",
     "MessageError",
     "NotYetError",
     "TracssError",
@@ -42,6 +43,12 @@ class ConfigError(UsageError):
 
 class NotYetError(UsageError):
     """A documented feature that this version does not have yet (exit code 2)."""
+
+
+class Interrupted(TracssError):
+    """The run was asked to stop and left a valid checkpoint (exit code 75, EX_TEMPFAIL)."""
+
+    exit_code = 75
 
 
 class InputDataError(TracssError):

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import tracss_hpc
+from tracss_hpc.atomic import write_atomically
 
 __all__ = [
     "RunLedger",
@@ -31,20 +32,31 @@ __all__ = [
     "environment",
     "git_commit",
     "package_versions",
-    "write_atomically",
+    "peak_memory_mb",
 ]
 
 _PACKAGES = ("numpy", "scipy", "sgp4", "pyerfa", "h5py", "h5netcdf", "xarray", "matplotlib")
 
+_SLURM = (
+    "SLURM_JOB_ID", "SLURM_JOB_NAME", "SLURM_JOB_NODELIST", "SLURM_NTASKS", "SLURM_JOB_PARTITION",
+    "SLURM_RESTART_COUNT", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_CLUSTER_NAME",
+)  # fmt: skip
+#: Environment variables that may change how a run behaves.
+_VARIABLES = ("TRACSS_", "OMP_NUM_THREADS", "MPI4PY_", "HDF5_USE_FILE_LOCKING")
+
 
 @dataclasses.dataclass
 class Stage:
-    """One stage of a run: seconds of wall clock and of this rank's processor, and its counts."""
+    """One stage of a run: seconds of wall clock and of this rank's processor, and its counts.
+
+    `all_ranks_cpu_s` lists the processor seconds of every rank, once the ledger has them.
+    """
 
     name: str
     wall_s: float = 0.0
     cpu_s: float = 0.0
     counts: dict[str, float] = dataclasses.field(default_factory=dict)
+    all_ranks_cpu_s: list[float] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass
@@ -58,9 +70,17 @@ class RunLedger:
     correlation_id : str
         UUID of the input catalog, see `correlation_id`; blank until the catalog is read.
     inputs : list of dict
-        path, sha256, bytes, records_read, records_rejected of each input file.
+        path, role, sha256 and bytes of each input file; records_read and records_rejected of those
+        with the role gp.
     environment : dict
         See `environment`.
+    sessions : list of dict
+        Each time a process worked on this run: its start, ranks, host, units; more than one when
+        the run was resumed.
+    warnings : list of str
+        What was logged as a warning or an error.
+    all_ranks_peak_memory_mb : list of float
+        Largest memory of each rank [MB].
     run_id : str
         A random UUID: two runs of the same input differ in this and in nothing that is digested.
     """
@@ -74,6 +94,9 @@ class RunLedger:
         default_factory=lambda: dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
     )
     stages: list[Stage] = dataclasses.field(default_factory=list)
+    sessions: list[dict[str, object]] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
+    all_ranks_peak_memory_mb: list[float] = dataclasses.field(default_factory=list)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Stage]:
@@ -87,12 +110,18 @@ class RunLedger:
             stage.wall_s = time.perf_counter() - wall
             stage.cpu_s = time.process_time() - cpu
 
+    def add_ranks(self, cpu_s: Sequence[Sequence[float]], peak_memory_mb: Sequence[float]) -> None:
+        """Note the processor seconds of each stage and the peak memory, of each rank."""
+        for stage, seconds in zip(self.stages, zip(*cpu_s, strict=True), strict=True):
+            stage.all_ranks_cpu_s = list(seconds)
+        self.all_ranks_peak_memory_mb = list(peak_memory_mb)
+
     def to_json(self) -> str:
         """The whole ledger as JSON, with the peak memory of this process up to now."""
         record = dataclasses.asdict(self)
         record["tracss_hpc_version"] = tracss_hpc.__version__
         record["config_sha256"] = hashlib.sha256(self.config.encode()).hexdigest()
-        record["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        record["peak_memory_mb"] = peak_memory_mb()
         return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
 
     def write(self, folder: Path) -> Path:
@@ -113,13 +142,38 @@ def correlation_id(digests: Sequence[str]) -> str:
 
 
 def environment(
-    *, ranks: int = 1, hosts: int = 1, mpi: str = "", simd: str = ""
+    *,
+    ranks: int = 1,
+    hosts: Sequence[str] = (),
+    mpi: Mapping[str, str] | None = None,
+    simd: str = "",
 ) -> dict[str, object]:
-    """Machine, processes and versions, for the `environment` attribute of results.h5."""
+    """Machine, processes and versions, for the `environment` attribute of results.h5.
+
+    Parameters
+    ----------
+    ranks : int
+    hosts : sequence of str
+        Host name of each rank; blank: this host.
+    mpi : mapping, optional
+        Report on the MPI library; blank when serial.
+    simd : str
+        SIMD level of the kernels.
+    """
+    names = sorted(set(hosts or [platform.node()]))
     return {
-        "host_count": hosts,
+        "host_count": len(names),
+        "hosts": names,
         "ranks": ranks,
-        "mpi": mpi,
+        "mpi": dict(mpi or {}),
+        "slurm": {
+            name.removeprefix("SLURM_").lower(): os.environ[name]
+            for name in _SLURM
+            if name in os.environ
+        },
+        "variables": {
+            name: text for name, text in sorted(os.environ.items()) if name.startswith(_VARIABLES)
+        },
         "simd": simd,
         "cores": os.cpu_count() or 1,
         "machine": platform.machine(),
@@ -138,6 +192,11 @@ def package_versions() -> Mapping[str, str]:
         except importlib.metadata.PackageNotFoundError:
             versions[name] = ""
     return versions
+
+
+def peak_memory_mb() -> float:
+    """Largest memory of this process so far [MB]."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
 
 
 def git_commit() -> str:
@@ -165,16 +224,3 @@ def git_commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return answer.stdout.strip()
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` under a temporary name beside `path`, flush it to disk, then rename."""
-    temporary = path.with_name(f"{path.name}.tmp.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -15,8 +15,10 @@ PROGRAM = """
 import os, signal, sys, threading
 from tracss_hpc.errors import ConfigError, InputDataError
 from tracss_hpc.parallel import comm as parallel
+from tracss_hpc.parallel import launch
+from tracss_hpc.parallel.ending import run_together
 
-comm = parallel.communicator()
+comm = launch.communicator()
 word = sys.argv[1]
 
 def fail():
@@ -56,7 +58,7 @@ if word == "bare":  # a script of a user, without run_together
     if comm.rank == 1:
         fail()
     parallel.barrier(comm)
-sys.exit(parallel.run_together(comm, main))
+sys.exit(run_together(comm, main))
 """
 
 

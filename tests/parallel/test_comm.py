@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tracss_hpc.errors import ConfigError
 from tracss_hpc.parallel import comm as parallel
 
-ROOT = Path(__file__).resolve().parents[2]
 Launch = Callable[..., subprocess.CompletedProcess[str]]
 
 #: Every rank appends one JSON line to the file named by argv[1].
@@ -23,9 +19,11 @@ RANK_PROGRAM = """
 import json, sys
 import numpy as np
 from tracss_hpc.parallel import comm as parallel
+from tracss_hpc.errors import ConfigError
+from tracss_hpc.parallel.launch import communicator
 
 parallel._MESSAGE_BYTES = 16  # so that small arrays travel in several messages
-comm = parallel.communicator()
+comm = communicator()
 rank, size = parallel.rank_size(comm)
 units = list(parallel.work_queue(comm, 50)) + list(parallel.work_queue(comm, 1))
 gathered = parallel.gather_arrays(comm, {
@@ -34,7 +32,15 @@ gathered = parallel.gather_arrays(comm, {
     "none": np.empty((0, 7)),
     "one": np.array(rank),
 })
+try:
+    parallel.on_root(comm, lambda: (_ for _ in ()).throw(ConfigError("bad", key="run.days")))
+except ConfigError as error:
+    raised = [str(error), error.key]
 report = {
+    "raised": raised, "root": parallel.on_root(comm, lambda: f"by {rank}"),
+    "values": parallel.all_values(comm, rank * 2),
+    "in_turn": list(parallel.in_turn(comm, 5, lambda number: [number, rank])),
+    "largest": parallel.largest(comm, np.array([rank, -rank, 1.5])).tolist(),
     "rank": rank, "size": size, "units": units, "gathered": [
         {key: [a.dtype.str, a.shape, a.tolist()] for key, a in arrays.items()}
         for arrays in gathered
@@ -60,6 +66,12 @@ def test_collective_calls_on_ranks(mpirun: Launch, tmp_path: Path, n: int) -> No
     assert [r["max"] for r in reports] == [10] * n
     assert [r["value"] for r in reports] == [{"from": 0}] * n
     assert [r["hosts"] for r in reports] == [1] * n
+    assert [r["raised"] for r in reports] == [["bad", "run.days"]] * n
+    assert [r["root"] for r in reports] == ["by 0"] * n
+    assert [r["values"] for r in reports] == [[2 * rank for rank in range(n)]] * n
+    in_turn = [[number, number % n] for number in range(5)]
+    assert [r["in_turn"] for r in reports] == [in_turn] + [[]] * (n - 1)
+    assert reports[0]["largest"] == [n - 1, 0, 1.5]
     assert [len(r["gathered"]) for r in reports] == [n] + [0] * (n - 1)
     for rank, arrays in enumerate(reports[0]["gathered"]):
         assert arrays["x"] == ["<f8", [rank + 1, 3], [[float(rank)] * 3] * (rank + 1)]
@@ -68,16 +80,82 @@ def test_collective_calls_on_ranks(mpirun: Launch, tmp_path: Path, n: int) -> No
         assert arrays["one"] == ["<i8", [], rank]
 
 
+#: `stop` becomes true on rank argv[2] when it is asked for the argv[3]-th time.
+STOP_PROGRAM = """
+import json, sys, time
+from tracss_hpc.parallel import comm as parallel
+from tracss_hpc.parallel.launch import communicator
+
+comm = communicator()
+rank, _ = parallel.rank_size(comm)
+n, who, when = int(sys.argv[4]), sys.argv[2], int(sys.argv[3])
+asked = 0
+
+def stop():
+    global asked
+    asked += 1
+    return str(rank) in who and asked >= when
+
+done = []
+for unit in parallel.work_queue(comm, n, stop):
+    time.sleep(0.005)
+    done.append(unit)
+# All ranks have left the loop, and the next queue hands out all of its units.
+after = list(parallel.work_queue(comm, 7))
+with open(f"{sys.argv[1]}.{rank}", "w") as file:
+    json.dump({"done": done, "asked": asked, "after": after}, file)
+"""
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize(("who", "when"), [("0", 3), ("0", 1), ("1", 1), ("1", 4), ("012", 1)])
+def test_a_stop_on_any_rank_ends_the_queue(
+    mpirun: Launch, tmp_path: Path, n: int, who: str, when: int
+) -> None:
+    stopping = [rank for rank in range(n) if str(rank) in who]
+    units = 1000 if stopping else 20
+    done = mpirun(n, "-c", STOP_PROGRAM, str(tmp_path / "r"), who, str(when), str(units))
+    assert done.returncode == 0, done.stderr
+    reports = [json.loads((tmp_path / f"r.{rank}").read_text()) for rank in range(n)]
+    all_done = sorted(unit for r in reports for unit in r["done"])
+    assert len(set(all_done)) == len(all_done)
+    assert sorted(unit for r in reports for unit in r["after"]) == list(range(7))
+    if not stopping:
+        assert all_done == list(range(units))
+        return
+    assert len(all_done) < units // 2  # the others soon followed
+    for rank in stopping:  # asked before each unit, also the first; what it was given is left
+        assert len(reports[rank]["done"]) == when - 1
+        assert reports[rank]["asked"] == when
+
+
+def test_a_stop_when_serial() -> None:
+    answers = iter([False, False, True])
+    assert list(parallel.work_queue(None, 5, lambda: next(answers))) == [0, 1]
+    assert list(parallel.work_queue(None, 5, lambda: True)) == []
+    assert list(parallel.work_queue(None, 2, lambda: False)) == [0, 1]
+
+
+def test_more_ranks_than_units_and_a_stop(mpirun: Launch, tmp_path: Path) -> None:
+    done = mpirun(3, "-c", STOP_PROGRAM, str(tmp_path / "r"), "2", "1", "2")
+    assert done.returncode == 0, done.stderr
+    reports = [json.loads((tmp_path / f"r.{rank}").read_text()) for rank in range(3)]
+    assert [r["done"] for r in reports] == [[0], [1], []]
+    assert reports[2]["asked"] == 0
+
+
 def test_communicator_of_one(mpirun: Launch) -> None:
     program = (
         "import numpy as np\n"
         "from mpi4py import MPI\n"
         "from tracss_hpc.parallel import comm as p\n"
+        "from tracss_hpc.parallel.ending import run_together\n"
+        "from tracss_hpc.parallel.launch import communicator\n"
         "c = MPI.COMM_SELF\n"
-        "assert p.communicator() is None\n"
+        "assert communicator() is None\n"
         "assert p.rank_size(c) == (0, 1) and list(p.work_queue(c, 5)) == [0, 1, 2, 3, 4]\n"
         "assert p.gather_arrays(c, {'x': np.arange(3)})[0]['x'].tolist() == [0, 1, 2]\n"
-        "assert p.all_max(c, 2) == 2 and p.run_together(c, lambda: 7) == 7\n"
+        "assert p.all_max(c, 2) == 2 and run_together(c, lambda: 7) == 7\n"
     )
     done = mpirun(1, "-c", program)
     assert done.returncode == 0, done.stderr
@@ -90,6 +168,10 @@ def test_serial() -> None:
     assert parallel.broadcast(None, "x") == "x"
     assert parallel.all_max(None, 2.5) == 2.5
     assert parallel.host_count(None) == 1
+    assert parallel.all_values(None, "x") == ["x"]
+    assert parallel.on_root(None, lambda: 3) == 3
+    assert list(parallel.in_turn(None, 3, lambda number: number * 2)) == [0, 2, 4]
+    assert parallel.largest(None, np.array([1.0])).tolist() == [1.0]
     parallel.barrier(None)
     arrays = {"x": np.arange(4)[::2], "s": np.array(["a"])}
     gathered = parallel.gather_arrays(None, arrays)
@@ -100,98 +182,3 @@ def test_serial() -> None:
 def test_python_objects_are_not_gathered() -> None:
     with pytest.raises(TypeError, match="'bad' has dtype object"):
         parallel.gather_arrays(None, {"bad": np.array([None])})
-
-
-@pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        ({}, (1, "")),
-        ({"PMI_SIZE": "4"}, (4, "PMI_SIZE")),
-        ({"OMPI_COMM_WORLD_SIZE": "3"}, (3, "OMPI_COMM_WORLD_SIZE")),
-        (
-            {"SLURM_PROCID": "0", "SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "8"},
-            (8, "SLURM_STEP_NUM_TASKS"),
-        ),
-        ({"SLURM_PROCID": "0", "SLURM_STEP_ID": "0", "SLURM_NTASKS": "5"}, (5, "SLURM_NTASKS")),
-        # The batch script itself is no rank, whatever the size of the job.
-        ({"SLURM_PROCID": "0", "SLURM_STEP_ID": "4294967291", "SLURM_NTASKS": "8"}, (1, "")),
-        ({"SLURM_NTASKS": "8"}, (1, "")),
-        ({"PMI_SIZE": "4", "SLURM_PROCID": "0", "SLURM_STEP_ID": "0"}, (4, "PMI_SIZE")),
-    ],
-)
-def test_launcher_is_detected(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: tuple[int, str]
-) -> None:
-    for name in list(os.environ):
-        if name.startswith(("PMI", "OMPI_", "MV2_", "SLURM_")):
-            monkeypatch.delenv(name)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert parallel.launched_size() == expected
-
-
-def test_launcher_of_another_mpi_is_refused() -> None:
-    """Four processes started, MPI sees one: each would believe to be rank 0 and write."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tracss_hpc", "status"],
-        env={**os.environ, "OMPI_COMM_WORLD_SIZE": "4"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=ROOT,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "launcher started 4 processes (OMPI_COMM_WORLD_SIZE) but MPI sees 1" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_report_does_not_start_mpi() -> None:
-    program = (
-        "from tracss_hpc.parallel.comm import library_report\n"
-        "report = library_report()\n"
-        "from mpi4py import MPI\n"
-        "assert not MPI.Is_initialized()\n"
-        "assert report['mpi4py'] and report['library'] and report['file'], report\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False
-    )
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize(
-    ("ending", "code", "text"),
-    [
-        (lambda: 0, 0, ""),
-        (lambda: 75, 75, ""),
-        (lambda: sys.exit(75), 75, ""),
-        (lambda: sys.exit(None), 0, ""),
-        (lambda: sys.exit("sorry"), 1, "sorry"),
-    ],
-)
-def test_end_when_serial(
-    capsys: pytest.CaptureFixture[str], ending: Callable[[], int], code: int, text: str
-) -> None:
-    assert parallel.run_together(None, ending) == code
-    assert capsys.readouterr().err.strip() == text
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "text", "traceback"),
-    [
-        (ConfigError("run.days is wrong"), 2, "tracss-hpc: run.days is wrong", False),
-        (KeyboardInterrupt(), 130, "tracss-hpc: interrupted", False),
-        (ZeroDivisionError("deep"), 1, "ZeroDivisionError: deep", True),
-    ],
-)
-def test_error_when_serial(
-    capsys: pytest.CaptureFixture[str], error: BaseException, code: int, text: str, traceback: bool
-) -> None:
-    def fail() -> int:
-        raise error
-
-    assert parallel.run_together(None, fail) == code
-    printed = capsys.readouterr().err
-    assert text in printed
-    assert ("Traceback" in printed) == traceback

@@ -45,6 +45,7 @@ __all__ = [
     "CLASSIFICATION",
     "RunFacts",
     "build_cdms",
+    "count_repeats",
     "make_message_ids",
     "write_cdms",
 ]
@@ -79,7 +80,11 @@ class RunFacts:
 
 
 def build_cdms(
-    objects: Columns, conjunctions: Columns, facts: RunFacts, rows: NDArray[np.int64] | None = None
+    objects: Columns,
+    conjunctions: Columns,
+    facts: RunFacts,
+    rows: NDArray[np.int64] | None = None,
+    repeats: NDArray[np.int64] | None = None,
 ) -> Iterator[CdmTable]:
     """Turn conjunction rows into tables of messages, some thousand at a time.
 
@@ -93,6 +98,8 @@ def build_cdms(
         What all messages share.
     rows : ndarray of int64, optional
         Rows of `conjunctions` in message order; all rows by default.
+    repeats : ndarray of int64, optional
+        `count_repeats` of each row, when `conjunctions` does not hold all of the run.
 
     Yields
     ------
@@ -101,7 +108,8 @@ def build_cdms(
     """
     chosen = np.arange(len(conjunctions["tca"])) if rows is None else np.asarray(rows)
     trajectories = _describe_trajectories(objects, facts)
-    repeats = _count_repeats(objects, conjunctions, facts)
+    if repeats is None:
+        repeats = count_repeats(objects, conjunctions, facts)
     for first in range(0, len(chosen), _CHUNK):
         part = chosen[first : first + _CHUNK]
         yield _build_table(trajectories, conjunctions, facts, part, repeats[part])
@@ -115,7 +123,31 @@ def make_message_ids(objects: Columns, conjunctions: Columns, facts: RunFacts) -
     ephemeris names.
     """
     rows = np.arange(len(conjunctions["tca"]))
-    return _message_ids(conjunctions, facts, rows, _count_repeats(objects, conjunctions, facts))
+    return _message_ids(conjunctions, facts, rows, count_repeats(objects, conjunctions, facts))
+
+
+def count_repeats(objects: Columns, conjunctions: Columns, facts: RunFacts) -> NDArray[np.int64]:
+    """1 for the first message of a pair within a second, then 2, 3, by TCA and ephemeris names.
+
+    Needs `tca`, `object1`, `object2` and both designators of all conjunctions of a run.
+    """
+    tca = _unix_tca(conjunctions["tca"], facts)
+    second = tca // 1_000_000
+    sat1 = np.asarray(conjunctions["sat1_object_designator"])
+    sat2 = np.asarray(conjunctions["sat2_object_designator"])
+    names = objects.get("ephemeris_name", np.full(len(objects["object_designator"]), "NONE"))
+    rank = np.unique(names, return_inverse=True)[1]
+    rank1, rank2 = rank[conjunctions["object1"]], rank[conjunctions["object2"]]
+    order = np.lexsort((rank2, rank1, tca, second, sat2, sat1))
+    repeats = np.ones(len(tca), dtype=np.int64)
+    same = np.zeros(len(tca), dtype=np.bool_)
+    for column in (second, sat1, sat2):
+        ordered = column[order]
+        same[1:] |= ordered[1:] != ordered[:-1]
+    same[1:] = ~same[1:]
+    for k in np.flatnonzero(same):  # a handful of rows in a run
+        repeats[order[k]] = repeats[order[k - 1]] + 1
+    return repeats
 
 
 def write_cdms(
@@ -125,6 +157,7 @@ def write_cdms(
     facts: RunFacts,
     *,
     rows: NDArray[np.int64] | None = None,
+    repeats: NDArray[np.int64] | None = None,
     formats: Sequence[CdmFormat] = ("kvn",),
     precision: CdmPrecision = "operational",
     per_file: bool = False,
@@ -135,7 +168,7 @@ def write_cdms(
     ----------
     folder : Path
         Created if absent.
-    objects, conjunctions, facts, rows
+    objects, conjunctions, facts, rows, repeats
         As `build_cdms`.
     formats : sequence of {'kvn', 'json', 'xml', 'csv'}
         Formats to write; none writes nothing.
@@ -153,7 +186,7 @@ def write_cdms(
     if not formats:
         return []
     folder.mkdir(parents=True, exist_ok=True)
-    tables = build_cdms(objects, conjunctions, facts, rows)
+    tables = build_cdms(objects, conjunctions, facts, rows, repeats)
     if per_file:
         return [path for table in tables for path in _write_each(folder, table, formats, precision)]
     paths = [folder / f"cdms.{form}" for form in formats]
@@ -336,27 +369,6 @@ def _message_ids(
         + (f"_{n}" if n > 1 else "")
         for a, b, y, d, h, m, s, n in zip(*(c.tolist() for c in columns), strict=True)
     ]
-
-
-def _count_repeats(objects: Columns, conjunctions: Columns, facts: RunFacts) -> NDArray[np.int64]:
-    """1 for the first message of a pair within a second, then 2, 3, by TCA and ephemeris names."""
-    tca = _unix_tca(conjunctions["tca"], facts)
-    second = tca // 1_000_000
-    sat1 = np.asarray(conjunctions["sat1_object_designator"])
-    sat2 = np.asarray(conjunctions["sat2_object_designator"])
-    names = objects.get("ephemeris_name", np.full(len(objects["object_designator"]), "NONE"))
-    rank = np.unique(names, return_inverse=True)[1]
-    rank1, rank2 = rank[conjunctions["object1"]], rank[conjunctions["object2"]]
-    order = np.lexsort((rank2, rank1, tca, second, sat2, sat1))
-    repeats = np.ones(len(tca), dtype=np.int64)
-    same = np.zeros(len(tca), dtype=np.bool_)
-    for column in (second, sat1, sat2):
-        ordered = column[order]
-        same[1:] |= ordered[1:] != ordered[:-1]
-    same[1:] = ~same[1:]
-    for k in np.flatnonzero(same):  # a handful of rows in a run
-        repeats[order[k]] = repeats[order[k - 1]] + 1
-    return repeats
 
 
 def _unix_tca(tca: NDArray[np.float64], facts: RunFacts) -> NDArray[np.int64]:

@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CdmSelection", "select_conjunctions"]
+__all__ = ["SELECTION_COLUMNS", "CdmSelection", "select_conjunctions"]
+
+#: Columns of group `conjunctions` that the choice needs.
+SELECTION_COLUMNS = (
+    "collision_probability", "miss_distance", "tca", "sat1_object_designator",
+    "sat2_object_designator",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,7 @@ def select_conjunctions(
     Parameters
     ----------
     conjunctions : mapping of columns
-        `collision_probability`, `miss_distance` [m], `tca` [s], `sat1_object_designator`,
-        `sat2_object_designator`.
+        SELECTION_COLUMNS, in the units of results.h5.
     min_pc : float
         Smallest probability of collision.
     max_miss_km : float

@@ -3,14 +3,14 @@
 Fed by the columns of `runs`; read by show, export, report, xarray and anybody's HDF5 reader. Each
 group has its own dimension with a scale, each column units, a long name and, for vectors, a frame.
 Written under a temporary name in the same folder, flushed, then renamed: a killed run leaves the
-old file or none.
+old file or none. A long group comes as a stream of encoded chunks, so that nobody holds it whole.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,14 +19,23 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from tracss_hpc.errors import InputDataError, UsageError
+from tracss_hpc.atomic import temporary_name
+from tracss_hpc.errors import InputDataError, TracssError
+from tracss_hpc.export.chunks import CHUNK_ROWS, compression_filters
 from tracss_hpc.export.opening import explain_damage, open_file
 from tracss_hpc.export.schema import COVARIANCE_ELEMENTS, describe_column
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["Columns", "Results", "open_results", "read_results", "write_results"]
+__all__ = [
+    "ChunkStream",
+    "Columns",
+    "Results",
+    "open_results",
+    "read_results",
+    "write_results",
+]
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -44,7 +53,6 @@ _DIMENSIONS = {
     "stages": "stage",
     "ephemeris": "object",
 }
-_CHUNK = 16384
 #: What no reader can do without.
 _ATTRIBUTES = (
     "start_screen_period", "created", "run_id", "correlation_id", "config", "title",
@@ -79,7 +87,27 @@ class Results:
         return self.groups["conjunctions"]
 
 
-def write_results(path: Path, results: Results, *, compression: str = "gzip1") -> None:
+@dataclass(frozen=True)
+class ChunkStream:
+    """A group that is written chunk by chunk, as `export.chunks` encoded them on any rank.
+
+    `layout` maps columns to the type of a value and the shape of a row; `chunks` yields, for each
+    CHUNK_ROWS rows in order (at least one chunk holds all rows of a shorter group), the bytes of
+    every column.
+    """
+
+    length: int
+    layout: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]]
+    chunks: Iterator[Mapping[str, bytes]]
+
+
+def write_results(
+    path: Path,
+    results: Results,
+    *,
+    compression: str = "gzip1",
+    streams: Mapping[str, ChunkStream] | None = None,
+) -> None:
     """Write a results file, whole or not at all.
 
     Parameters
@@ -88,9 +116,17 @@ def write_results(path: Path, results: Results, *, compression: str = "gzip1") -
     results : Results
     compression : {"gzip1", "zstd", "none"}
         "gzip1" is read by every HDF5, "zstd" needs hdf5plugin on both sides.
+    streams : mapping of str to ChunkStream, optional
+        Groups that are not in `results`, encoded with the same compression.
+
+    Raises
+    ------
+    TracssError
+        When the disk is full or the directory cannot be written; what stood there stays.
     """
-    temporary = path.with_name(f"{path.name}.tmp.{os.getpid()}")
+    temporary = temporary_name(path)
     start = str(results.attributes["start_screen_period"])
+    filters = compression_filters(compression)
     try:
         with h5py.File(temporary, "w", libver=("earliest", "v110")) as file:
             for key, value in results.attributes.items():
@@ -99,17 +135,36 @@ def write_results(path: Path, results: Results, *, compression: str = "gzip1") -
                 group = file.create_group(name)
                 for key, value in results.group_attributes.get(name, {}).items():
                     group.attrs[key] = value
-                _write_columns(group, _DIMENSIONS[name], columns, start, _filters(compression))
+                _write_columns(group, _DIMENSIONS[name], columns, start, filters)
+            for name, stream in (streams or {}).items():
+                _write_stream(file.create_group(name), _DIMENSIONS[name], stream, start, filters)
             file.flush()
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
         os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:
+        raise TracssError(
+            f"{path} cannot be written: {error}; free space or choose another run.output"
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def read_results(path: str | Path) -> Results:
-    """Read a results file into memory.
+def read_results(
+    path: str | Path,
+    *,
+    columns: Sequence[str] | None = None,
+    rows: NDArray[np.int64] | None = None,
+) -> Results:
+    """Read a results file into memory, all of it or what is needed of group `conjunctions`.
+
+    Parameters
+    ----------
+    path : str or Path
+    columns : sequence of str, optional
+        Columns of group `conjunctions`; default all. Those the file lacks are left out.
+    rows : ndarray of int, optional
+        Rows of group `conjunctions`; default all.
 
     Raises
     ------
@@ -131,10 +186,13 @@ def read_results(path: str | Path) -> Results:
         for name in _DIMENSIONS:
             if name in file:
                 group_attributes[name] = dict(file[name].attrs)
+                chosen = name == "conjunctions"
                 groups[name] = {
-                    key: item.asstr()[()] if item.dtype.kind == "O" else item[()]
+                    key: _values(item, rows if chosen else None)
                     for key, item in file[name].items()
-                    if isinstance(item, h5py.Dataset) and not item.is_scale
+                    if isinstance(item, h5py.Dataset)
+                    and not item.is_scale
+                    and (not chosen or columns is None or key in columns)
                 }
     return Results(attributes, groups, group_attributes)
 
@@ -155,19 +213,10 @@ def open_results(path: str | Path, group: str = "conjunctions") -> xarray.Datase
     return xarray.open_dataset(path, group=group, engine="h5netcdf")
 
 
-def _filters(compression: str) -> dict[str, Any]:
-    if compression == "none":
-        return {}
-    if compression == "zstd":
-        try:
-            import hdf5plugin
-        except ImportError:
-            raise UsageError(
-                'export.compression = "zstd" needs hdf5plugin: pip install "tracss-hpc[zstd]", '
-                'or choose "gzip1"'
-            ) from None
-        return {"shuffle": True, **hdf5plugin.Zstd(clevel=3)}
-    return {"shuffle": True, "compression": "gzip", "compression_opts": 1}
+def _values(item: Any, rows: NDArray[np.int64] | None) -> NDArray[Any]:
+    """A dataset's values; reading all and then choosing is faster than HDF5's own choice."""
+    values = item.asstr()[()] if item.dtype.kind == "O" else item[()]
+    return np.asarray(values if rows is None else values[rows])
 
 
 def _write_columns(
@@ -175,29 +224,57 @@ def _write_columns(
 ) -> None:
     """One dataset per column, attached to the group's dimension."""
     length = len(next(iter(columns.values()))) if columns else 0
+    layout = {
+        name: (h5py.string_dtype() if column.dtype.kind in "UO" else column.dtype, column.shape[1:])
+        for name, column in columns.items()
+    }
+    datasets = _make_datasets(group, dimension, length, layout, start, filters)
+    for name, column in columns.items():
+        datasets[name][()] = column.astype(object) if column.dtype.kind in "UO" else column
+
+
+def _write_stream(
+    group: Any, dimension: str, stream: ChunkStream, start: str, filters: dict[str, Any]
+) -> None:
+    """The same from encoded chunks."""
+    datasets = _make_datasets(group, dimension, stream.length, stream.layout, start, filters)
+    for number, chunk in enumerate(stream.chunks):
+        for name, content in chunk.items():
+            offset = (number * CHUNK_ROWS, *([0] * (datasets[name].ndim - 1)))
+            datasets[name].id.write_direct_chunk(offset, content)
+
+
+def _make_datasets(
+    group: Any,
+    dimension: str,
+    length: int,
+    layout: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]],
+    start: str,
+    filters: dict[str, Any],
+) -> dict[str, Any]:
+    """Empty datasets of a group, with dimension scales, units and names."""
     scale = group.create_dataset(dimension, data=np.arange(length), maxshape=(None,))
     scale.make_scale(dimension)
     scale.attrs["long_name"] = f"row number of the {dimension}"
     elements = None
-    if any(column.ndim == 2 for column in columns.values()):
+    if any(rest for _, rest in layout.values()):
         elements = group.create_dataset(
             "covariance_element", data=list(COVARIANCE_ELEMENTS), dtype=h5py.string_dtype()
         )
         elements.make_scale("covariance_element")
         elements.attrs["long_name"] = "element of the lower triangle, CDM order"
-    for name, column in columns.items():
-        text = column.dtype.kind in "UO"
-        chunks = (max(1, min(_CHUNK, length)), *column.shape[1:])
+    datasets = {}
+    for name, (dtype, rest) in layout.items():
         data = group.create_dataset(
             name,
-            data=column.astype(object) if text else column,
-            dtype=h5py.string_dtype() if text else None,
-            chunks=chunks,
-            maxshape=(None, *column.shape[1:]),
-            **({} if text else filters),
+            shape=(length, *rest),
+            dtype=dtype,
+            chunks=(max(1, min(CHUNK_ROWS, length)), *rest),
+            maxshape=(None, *rest),
+            **({} if h5py.check_string_dtype(dtype) else filters),
         )
         data.dims[0].attach_scale(scale)
-        if column.ndim == 2:
+        if rest:
             data.dims[1].attach_scale(elements)
         info = describe_column(name, start, group.name.strip("/"))
         if info.unit:
@@ -205,6 +282,8 @@ def _write_columns(
         data.attrs["long_name"] = info.long_name
         if info.frame:
             data.attrs["frame"] = info.frame
-        if column.dtype == np.uint8:
+        if dtype == np.uint8:
             data.attrs["flag_values"] = np.array([0, 1], dtype=np.uint8)
             data.attrs["flag_meanings"] = "no yes"
+        datasets[name] = data
+    return datasets

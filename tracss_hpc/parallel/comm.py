@@ -1,35 +1,21 @@
-"""The one home of MPI: start-up guard, the few collective calls the runs need, a common end.
+"""The few calls of MPI that a run needs, each with a serial meaning.
 
-Fed by `cli` and `runs`, which pass the communicator on as an argument; `None` means serial and
-every function here takes it. mpi4py is imported only under a launcher, so a laptop needs no MPI.
+Fed by `parallel.launch` with the communicator of the job, which `runs` passes on as an argument;
+`None` means serial and every function here takes it.
 
-Three things bite with MPI from Python, and each is answered here (measured with MPICH 5 and
-Open MPI 4 and 5):
-
-- a launcher of another MPI starts N copies that all believe to be rank 0 of 1 and write the same
-  files: `communicator` compares the launcher's count with MPI's;
-- an exception or `sys.exit` on one rank leaves the others waiting for ever: `run_together` and the
-  hooks of `communicator` end the whole job;
-- one message holds fewer than 2^31 elements: `gather_arrays` sends in pieces.
+One message holds fewer than 2^31 elements in many libraries, so `gather_arrays` sends in pieces.
 """
 
 from __future__ import annotations
 
-import os
 import platform
-import sys
-import threading
-import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracss_hpc.errors import TracssError, UsageError
+from tracss_hpc.errors import TracssError
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -41,92 +27,22 @@ else:
 __all__ = [
     "Comm",
     "all_max",
+    "all_values",
     "barrier",
     "broadcast",
-    "communicator",
     "gather_arrays",
     "host_count",
-    "launched_size",
-    "library_report",
+    "in_turn",
+    "largest",
+    "on_root",
     "rank_size",
-    "run_together",
     "work_queue",
 ]
 
-#: Seconds a failing rank waits for the others to fail alike before it ends the job.
-_GRACE_S = 1.0
-#: A launcher that is told to abort at once drops text it has not forwarded yet [s].
-_FORWARDING_S = 0.3
+T = TypeVar("T")
+
 #: Bytes in one message; MPI counts are 32-bit in many libraries.
 _MESSAGE_BYTES = 1 << 30
-
-
-def launched_size() -> tuple[int, str]:
-    """How many processes a launcher started, and the variable that says so; (1, "") without one."""
-    for name in ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE"):
-        if os.environ.get(name, "").isdigit():
-            return int(os.environ[name]), name
-    # A batch script itself is step 4294967291 ("batch"); only an srun step has ranks.
-    if "SLURM_PROCID" in os.environ and os.environ.get("SLURM_STEP_ID") not in (None, "4294967291"):
-        for name in ("SLURM_STEP_NUM_TASKS", "SLURM_NTASKS"):
-            if os.environ.get(name, "").isdigit():
-                return int(os.environ[name]), name
-    return 1, ""
-
-
-def communicator() -> Comm | None:
-    """All ranks of the job, with its end guarded; None when one process was started.
-
-    From here on an uncaught exception in any thread of any rank prints its traceback with the rank
-    and ends the whole job. `sys.exit` needs `run_together`.
-
-    Raises
-    ------
-    UsageError
-        When MPI cannot be loaded, or does not see the processes the launcher started.
-    """
-    size, variable = launched_size()
-    if size == 1:
-        return None
-    try:
-        from mpi4py import MPI
-    except (ImportError, RuntimeError) as error:
-        raise UsageError(
-            f"a launcher started {size} processes ({variable}) but MPI cannot be loaded: {error}; "
-            'pip install -e ".[mpich]", or load the MPI of this machine and pip install mpi4py'
-        ) from None
-    comm = MPI.COMM_WORLD
-    if comm.size != size:
-        library = MPI.Get_library_version().splitlines()[0].strip()
-        raise UsageError(
-            f"the launcher started {size} processes ({variable}) but MPI sees {comm.size}: "
-            f"mpirun or srun belongs to another MPI than the one loaded ({library}); use the "
-            "mpirun beside this Python, or set MPI4PY_MPIABI or MPI4PY_LIBMPI to the launcher's MPI"
-        )
-    _install_hooks(comm)
-    return comm
-
-
-def run_together(comm: Comm | None, main: Callable[[], int]) -> int:
-    """Run `main` on every rank so that the job ends as one; return the exit code of this rank.
-
-    A `TracssError` ends with its message and exit code, `sys.exit` with its code, Ctrl-C with 130,
-    anything else with a traceback and 1. When every rank fails within a second the message is
-    printed once and MPI is closed in order; when only some do, each says which rank it is and the
-    job is aborted. A lone `sys.exit(0)` is a failure too: the others would wait for ever.
-    """
-    together = None if comm is None else comm.Dup()
-    try:
-        code = main()
-        if code == 0:
-            return 0
-        message = ""
-    except BaseException as error:
-        code, message = _end_of(error)
-    if together is None:
-        _say(message)
-        return code
-    return _end_together(together, code, message)
 
 
 def rank_size(comm: Comm | None) -> tuple[int, int]:
@@ -148,6 +64,55 @@ def barrier(comm: Comm | None) -> None:
 def broadcast(comm: Comm | None, value: Any) -> Any:
     """The `value` of rank 0, on every rank."""
     return value if comm is None else comm.bcast(value, root=0)
+
+
+def on_root(comm: Comm | None, action: Callable[[], T]) -> T:
+    """What `action` gives on rank 0, on every rank; its `TracssError` is raised on every rank."""
+    if comm is None:
+        return action()
+    result: tuple[T | None, TracssError | None] = (None, None)
+    if comm.rank == 0:
+        try:
+            result = (action(), None)
+        except TracssError as error:
+            result = (None, error)
+    value, failure = comm.bcast(result, root=0)
+    if failure is not None:
+        raise failure
+    return cast("T", value)
+
+
+def all_values(comm: Comm | None, value: T) -> list[T]:
+    """The small `value` of each rank, in rank order, on every rank."""
+    return [value] if comm is None else comm.allgather(value)
+
+
+def largest(comm: Comm | None, array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Element by element the largest of all ranks' arrays, on rank 0 (elsewhere: their own)."""
+    if comm is None:
+        return array
+    from mpi4py import MPI
+
+    result = np.array(array)
+    comm.Reduce(np.array(array), result, op=MPI.MAX, root=0)
+    return result
+
+
+def in_turn(comm: Comm | None, n: int, action: Callable[[int], T]) -> Iterator[T]:
+    """``action(0), ..., action(n - 1)`` in order on rank 0, each computed by rank number mod size.
+
+    The other ranks get nothing, but must run the loop to its end too. A rank holds one value at a
+    time: it waits with it until rank 0 has come that far.
+    """
+    rank, size = rank_size(comm)
+    for number in range(n):
+        owner = number % size
+        if comm is None or rank == owner == 0:
+            yield action(number)
+        elif rank == owner:
+            comm.send(action(number), dest=0)
+        elif rank == 0:
+            yield comm.recv(source=owner)
 
 
 def all_max(comm: Comm | None, value: float) -> float:
@@ -185,16 +150,23 @@ def gather_arrays(
     return gathered
 
 
-def work_queue(comm: Comm | None, n: int) -> Iterator[int]:
+def work_queue(comm: Comm | None, n: int, stop: Callable[[], bool] | None = None) -> Iterator[int]:
     """Unit numbers 0 .. n-1, each to exactly one rank, the next to whoever asks first.
 
     Rank r begins with unit r; a counter on rank 0 hands out the rest, so put long units first.
     All ranks must run the loop to its end (it ends in a collective call). Asking costs
     microseconds inside a node; between nodes it can wait until rank 0 next enters MPI, so a unit
     should take a second or more.
+
+    `stop` is asked once before each unit, also before the first. Once it is true on any rank, that
+    unit is left and the others end after the unit they are at; what was not handed out is not done.
     """
+    wanted = stop or _never
     if comm is None:
-        yield from range(n)
+        for number in range(n):
+            if wanted():
+                return
+            yield number
         return
     from mpi4py import MPI
 
@@ -205,94 +177,21 @@ def work_queue(comm: Comm | None, n: int) -> Iterator[int]:
     window.Lock_all()
     one, unit = np.ones(1, dtype=np.int64), np.array([comm.rank], dtype=np.int64)
     while unit[0] < n:
-        yield int(unit[0])
-        window.Fetch_and_op(one, unit, 0, 0, MPI.SUM)
+        # SUM also to stop: MPI lets ranks work on one place together only by one operation.
+        stopping = wanted()
+        if not stopping:
+            yield int(unit[0])
+        window.Fetch_and_op(np.full(1, n) if stopping else one, unit, 0, 0, MPI.SUM)
         window.Flush(0)
+        if stopping:
+            break
     # Not in a `finally`: Free is collective and would hang a rank that leaves by an exception.
     window.Unlock_all()
     window.Free()
 
 
-def library_report() -> dict[str, str]:
-    """Version of mpi4py, the MPI library and its file, without starting MPI; `error` if none."""
-    import mpi4py
-
-    try:
-        if "mpi4py.MPI" not in sys.modules:
-            mpi4py.rc.initialize = False
-        from mpi4py import MPI
-    except (ImportError, RuntimeError) as error:
-        return {"mpi4py": mpi4py.__version__, "error": str(error)}
-    maps = Path("/proc/self/maps")
-    loaded = maps.read_text().split() if maps.exists() else []
-    files = sorted(
-        {word for word in loaded if Path(word).name.startswith(("libmpi.", "libmpich."))}
-    )
-    return {
-        "mpi4py": mpi4py.__version__,
-        "library": MPI.Get_library_version().splitlines()[0].strip(),
-        "file": ", ".join(files) or "unknown",
-    }
-
-
-def _install_hooks(comm: Comm) -> None:
-    """End the whole job on an uncaught exception in any thread of this rank."""
-
-    def abort(
-        kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        text = "".join(traceback.format_exception(kind, error, trace))
-        _say(f"[rank {comm.rank}] {text}".rstrip())
-        _abort(comm, 1)
-
-    sys.excepthook = abort
-    threading.excepthook = lambda args: abort(args.exc_type, args.exc_value, args.exc_traceback)
-
-
-def _end_of(error: BaseException) -> tuple[int, str]:
-    """Exit code and text to print for whatever ended `main`."""
-    if isinstance(error, TracssError):
-        return error.exit_code, f"tracss-hpc: {error}"
-    if isinstance(error, SystemExit):
-        if error.code is None or isinstance(error.code, int):
-            return error.code or 0, ""
-        return 1, str(error.code)
-    if isinstance(error, KeyboardInterrupt):
-        return 130, "tracss-hpc: interrupted"
-    return 1, "".join(traceback.format_exception(error)).rstrip()
-
-
-def _end_together(comm: Comm, code: int, message: str) -> int:
-    """Agree on the end with the other failing ranks, or abort the job after the grace time."""
-    deadline = time.monotonic() + _GRACE_S
-    request = comm.Ibarrier()
-    while not request.Test():
-        if time.monotonic() > deadline:
-            reason = message or f"ended alone with exit code {code}"
-            _say("\n".join(f"[rank {comm.rank}] {line}" for line in reason.splitlines()))
-            _abort(comm, code or 1)
-        time.sleep(0.01)
-    messages = comm.allgather(message)
-    codes = comm.allgather(code)
-    if comm.rank == 0:
-        for text in dict.fromkeys(messages):
-            ranks = [r for r, other in enumerate(messages) if other == text]
-            everyone = len(ranks) == len(messages)
-            _say(text if everyone or not text else f"[ranks {ranks}] {text}")
-    return int(max(codes))
-
-
-def _abort(comm: Comm, code: int) -> None:
-    """End the job, after the launcher had time to pass on what this rank said."""
-    time.sleep(_FORWARDING_S)
-    comm.Abort(code)
-
-
-def _say(message: str) -> None:
-    if message:
-        sys.stdout.flush()
-        sys.stderr.write(message + "\n")
-        sys.stderr.flush()
+def _never() -> bool:
+    return False
 
 
 def _pieces(array: NDArray[Any]) -> Iterator[NDArray[np.uint8]]:

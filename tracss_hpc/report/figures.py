@@ -36,6 +36,7 @@ from tracss_hpc.report.theme import (
 )
 
 __all__ = [
+    "FIGURE_COLUMNS",
     "Columns",
     "draw_all",
     "draw_probability",
@@ -47,6 +48,13 @@ __all__ = [
 ]
 
 Columns = Mapping[str, NDArray[Any]]
+
+#: Columns of group `conjunctions` that the figures need.
+FIGURE_COLUMNS = (
+    "object1", "object2", "tca", "miss_distance", "relative_speed", "collision_probability",
+    "sat1_relative_position_r", "sat1_relative_position_t", "sat1_relative_position_n",
+    "sat1_caught", "sat1_in_volume",
+)  # fmt: skip
 
 _LOW = ("LEO 1", "LEO 2", "LEO 3", "LEO 4", "Near Earth")
 _BIN_WIDTHS_S = (60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 604800)

@@ -110,14 +110,11 @@ def conjunction_columns(
     return columns
 
 
-def sort_conjunctions(parts: list[Columns]) -> Columns:
-    """Join the ranks' columns and order them by (tca, sat1, sat2, object1, object2)."""
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+def sort_conjunctions(columns: Columns) -> Columns:
+    """Rows in the order of the file: by (tca, sat1, sat2, object1, object2)."""
     keys = ("tca", "sat1_object_designator", "sat2_object_designator", "object1", "object2")
-    order = np.lexsort([joined[key] for key in reversed(keys)])
-    for name in joined:
-        joined[name] = joined[name][order]
-    return joined
+    order = np.lexsort([columns[key] for key in reversed(keys)])
+    return {name: column[order] for name, column in columns.items()}
 
 
 def colocated_columns(run_input: RunInput, pairs: NDArray[np.int64]) -> Columns:

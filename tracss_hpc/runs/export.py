@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from tracss_hpc.config import Config, resolve
+from tracss_hpc.config import Config, resolve, stored_settings
 from tracss_hpc.epochs import parse_epoch
-from tracss_hpc.errors import InputDataError
-from tracss_hpc.export.cdm import RunFacts, write_cdms
-from tracss_hpc.export.cdm_selection import select_conjunctions
+from tracss_hpc.export.cdm import RunFacts, count_repeats, write_cdms
+from tracss_hpc.export.cdm_selection import SELECTION_COLUMNS, select_conjunctions
 from tracss_hpc.export.hdf5 import Results, read_results
 
 __all__ = ["export_products", "export_results", "run_facts"]
@@ -34,38 +32,35 @@ def export_results(path: Path, overrides: Sequence[str] = ()) -> None:
     overrides : sequence of str
         ``export.key=value``; the run's own export settings hold otherwise.
     """
-    results = read_results(path)
-    try:
-        stored = tomllib.loads(str(results.attributes["config"]))
-    except tomllib.TOMLDecodeError as error:
-        raise InputDataError(
-            f"{path}: attribute config is no TOML ({error}); the file was not written by a run",
-            file=str(path),
-        ) from None
-    flat = {f"{s}.{k}": v for s, section in stored.items() for k, v in section.items()}
+    results = read_results(path, columns=())
+    flat = stored_settings(str(results.attributes["config"]), str(path))
     config = resolve(None, flat)
     if overrides:
         given = resolve(None, list(overrides))
         names = {word.split("=", 1)[0].split(".", 1)[1] for word in overrides}
         flat |= {f"export.{name}": getattr(given.export, name) for name in sorted(names)}
         config = resolve(None, flat)
-    export_products(path.parent, results, config)
+    export_products(path.parent, path, config)
 
 
-def export_products(folder: Path, results: Results, config: Config) -> None:
-    """Write what the export settings ask for, and log what the filters left out."""
+def export_products(folder: Path, path: Path, config: Config) -> None:
+    """Write what the export settings ask for into `folder`, and log what the filters left out."""
     export = config.export
     if export.cdm:
+        every = read_results(path, columns=(*SELECTION_COLUMNS, "object1", "object2"))
+        facts = run_facts(every, config)
+        repeats = count_repeats(every.objects, every.conjunctions, facts)
         selection = select_conjunctions(
-            results.conjunctions,
+            every.conjunctions,
             min_pc=export.cdm_min_pc,
             max_miss_km=export.cdm_max_miss_km,
             objects=export.cdm_objects,
             max_count=export.cdm_max,
         )
+        chosen = read_results(path, rows=selection.rows)
         paths = write_cdms(
-            folder / "cdm", results.objects, results.conjunctions, run_facts(results, config),
-            rows=selection.rows, formats=export.cdm, precision=export.cdm_precision,
+            folder / "cdm", chosen.objects, chosen.conjunctions, facts,
+            repeats=repeats[selection.rows], formats=export.cdm, precision=export.cdm_precision,
         )  # fmt: skip
         left = [f"{n:,} by export.{name}" for name, n in selection.left_out.items() if n]
         _log.info(
@@ -73,8 +68,9 @@ def export_products(folder: Path, results: Results, config: Config) -> None:
             len(selection.rows), ", ".join(map(str, paths)), ", ".join(left) or "none",
         )  # fmt: skip
     if export.plots:
-        from tracss_hpc.report.figures import draw_all, save_figures
+        from tracss_hpc.report.figures import FIGURE_COLUMNS, draw_all, save_figures
 
+        results = read_results(path, columns=FIGURE_COLUMNS)
         start = str(results.attributes["start_screen_period"])
         title = str(results.attributes["title"])
         figures = draw_all(results.objects, results.conjunctions, start, title)

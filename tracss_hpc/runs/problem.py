@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import erfa
 import numpy as np
@@ -34,7 +35,7 @@ from tracss_hpc.epochs import Epoch, parse_epoch
 from tracss_hpc.errors import ConfigError, InputDataError
 from tracss_hpc.screening.time_slice import ScreeningProblem
 
-__all__ = ["RunInput", "build_problem", "read_input", "set_ends", "window_s"]
+__all__ = ["RunInput", "build_problem", "file_sha256", "read_input", "set_ends", "window_s"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def read_input(config: Config) -> RunInput:
         inputs: list[dict[str, object]] = [
             {
                 "path": "reference population",
+                "role": "gp",
                 "sha256": _sha256(catalog),
                 "bytes": 0,
                 "records_read": len(catalog),
@@ -90,7 +92,8 @@ def read_input(config: Config) -> RunInput:
     else:
         gp = config.catalog.gp
         read = read_catalog([gp] if isinstance(gp, str) else gp, strict=config.catalog.strict)
-        catalog, rejected, inputs = read.catalog, read.rejected, read.inputs
+        catalog, rejected = read.catalog, read.rejected
+        inputs = [{"role": "gp", **item} for item in read.inputs]
     if config.catalog.satcat:
         catalog = apply_satcat(catalog, read_satcat(config.catalog.satcat))
     table = read_hbr_table(config.catalog.hbr_table) if config.catalog.hbr_table else None
@@ -117,9 +120,15 @@ def read_input(config: Config) -> RunInput:
     volumes = _volumes(config, regime)
     notes += _leap_seconds(start, float(volumes.span_days.max()))
     return RunInput(
-        catalog, rejected, inputs, start, regime, volumes,
+        catalog, rejected, inputs + _tables(config), start, regime, volumes,
         _primaries(config, catalog, status), status, *_sources(config, catalog), notes,
     )  # fmt: skip
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file as it lies on disk."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def build_problem(run_input: RunInput) -> ScreeningProblem:
@@ -163,6 +172,23 @@ def set_ends(
         problem.trajectories, problem.volumes, problem.primary, end_s, problem.precedence
     )
     return ended, status, status_time
+
+
+def _tables(config: Config) -> list[dict[str, object]]:
+    """The other files that decide on the result, as `inputs` of the ledger."""
+    named = {
+        "satcat": config.catalog.satcat,
+        "hbr_table": config.catalog.hbr_table,
+        "covariance_table": config.assess.covariance_table,
+    }
+    files = [(role, Path(path)) for role, path in named.items() if path]
+    primaries = config.catalog.primaries
+    words = [] if isinstance(primaries, str) else [Path(str(word)) for word in primaries]
+    files += [("primaries", path) for path in words if path.is_file()]
+    return [
+        {"path": str(path), "role": role, "sha256": file_sha256(path), "bytes": path.stat().st_size}
+        for role, path in files
+    ]
 
 
 def _sources(config: Config, catalog: Catalog) -> tuple[NDArray[np.str_], NDArray[np.str_]]:

@@ -1,63 +1,71 @@
 """One screening run, from configuration to results.h5: the stage chain.
 
-    read_input -> find_ends -> screen + assess (units, any rank) -> gather -> audit -> write
-     rank 0        all ranks    work queue                          rank 0    all     rank 0
+    read_input -> find_ends -> screen + assess -> collect -> audit -> merge -> export
+     rank 0        all ranks    units to shards    all        all      all      rank 0
 
-Fed by config; feeds export and report. Results do not depend on how many ranks share the work:
-units come from the configuration, and rows are sorted by content.
+Fed by config; feeds export and report. Results do not depend on how many ranks share the work, nor
+in how many sessions: units come from the configuration, each ends as a shard in the checkpoint,
+and the file is merged from the shards alone.
 """
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Mapping
+import os
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tracss_hpc import __version__
 from tracss_hpc.config import Config, config_hash, resolve, to_toml
 from tracss_hpc.ephemeris.covariance import covariance_table, read_covariance_table
-from tracss_hpc.errors import TracssError
+from tracss_hpc.errors import Interrupted, TracssError
 from tracss_hpc.export.hdf5 import Results, read_results, write_results
 from tracss_hpc.kernels import SIMD_LEVEL
-from tracss_hpc.parallel.comm import (
-    Comm,
-    broadcast,
-    gather_arrays,
-    host_count,
-    library_report,
-    rank_size,
+from tracss_hpc.parallel.comm import Comm, all_values, on_root, rank_size
+from tracss_hpc.parallel.launch import library_report
+from tracss_hpc.parallel.partition import WorkUnit
+from tracss_hpc.parallel.schedule import imbalance, longest_first, static_costs
+from tracss_hpc.provenance import (
+    RunLedger,
+    correlation_id,
+    environment,
+    package_versions,
+    peak_memory_mb,
 )
-from tracss_hpc.provenance import RunLedger, correlation_id, environment
-from tracss_hpc.runs.columns import (
-    closing_columns,
-    colocated_columns,
-    object_columns,
-    rejected_columns,
-    sort_conjunctions,
+from tracss_hpc.runs.checkpoint import (
+    Checkpoint,
+    Identity,
+    list_shards,
+    missing_units,
+    open_checkpoint,
+    refuse_changes,
+    remove_checkpoint,
+    require_visible,
 )
+from tracss_hpc.runs.columns import colocated_columns, object_columns, rejected_columns
 from tracss_hpc.runs.export import export_products
-from tracss_hpc.runs.folder import clear_products, log_to_file, prepare_folder
+from tracss_hpc.runs.folder import FolderState, KeptWarnings, clear_products, open_folder
+from tracss_hpc.runs.gather import collect_units, read_events, stream_conjunctions, trim_shards
+from tracss_hpc.runs.interrupt import StopRequest, watch_for_stop
 from tracss_hpc.runs.problem import RunInput, build_problem, read_input, window_s
-from tracss_hpc.runs.self_audit import audit_groups
+from tracss_hpc.runs.progress import Progress, ProgressFile, State, Style
+from tracss_hpc.runs.self_audit import audit_groups, closing_group
 from tracss_hpc.runs.summary import summarise
-from tracss_hpc.runs.units import (
-    before_the_end,
-    find_all_ends,
-    join_jumps,
-    screen_units,
-    shorten,
-)
-from tracss_hpc.screening.special_pairs import find_closing_at_end, find_colocated
+from tracss_hpc.runs.units import find_all_ends, join_jumps, run_units, screen_units, shorten
+from tracss_hpc.screening.special_pairs import find_colocated
+from tracss_hpc.screening.time_slice import ScreeningProblem
 
 __all__ = ["run_screening", "screen"]
 
 _log = logging.getLogger("tracss_hpc")
-Columns = dict[str, NDArray[Any]]
 _LISTED = 20  # rejected records told one by one in the log; all stand in the results file
 
 
@@ -94,52 +102,118 @@ def screen(
     return Path(resolved.run.output) / "results.h5"
 
 
-def run_screening(config: Config, *, comm: Comm | None = None, force: bool = False) -> str:
-    """Run one screening on all ranks of `comm`; return the summary text (blank beyond rank 0)."""
-    rank, size = rank_size(comm)
+def run_screening(
+    config: Config,
+    *,
+    comm: Comm | None = None,
+    force: bool = False,
+    resume: bool = False,
+    max_hours: float | None = None,
+    progress: Style = "auto",
+) -> str:
+    """Run one screening on all ranks of `comm`; return the summary text (blank beyond rank 0).
+
+    Parameters
+    ----------
+    config : Config
+    comm : communicator, optional
+        None: serial.
+    force : bool
+        Replace what an earlier run left in the same directory.
+    resume : bool
+        Go on with the unfinished run in the directory; a new or empty one begins, and a complete
+        one stays as it is.
+    max_hours : float, optional
+        Stop before so many hours are over, with a checkpoint.
+    progress : {"auto", "bar", "lines", "none"}
+        How to show it.
+
+    Raises
+    ------
+    Interrupted
+        After USR1, TERM or `max_hours`: the checkpoint in the directory is valid.
+    """
     folder = Path(config.run.output)
-    if rank == 0:
-        prepare_folder(folder, force)
-        handler = log_to_file(folder / "run.log")
     ledger = RunLedger(to_toml(config))
-    ledger.environment = environment(
-        ranks=size,
-        hosts=host_count(comm),
-        mpi=library_report().get("library", "") if comm is not None else "",
-        simd=SIMD_LEVEL,
-    )
+    handlers: list[logging.Handler] = []
+
+    def open_on_root() -> FolderState:
+        state, log = open_folder(folder, force=force, resume=resume)
+        handlers.extend([log, KeptWarnings(ledger.warnings)])
+        _log.addHandler(handlers[1])
+        return state
+
+    state = on_root(comm, open_on_root)
+    hosts = all_values(comm, platform.node())
+    report = library_report() if comm is not None else None
+    ledger.environment = environment(ranks=len(hosts), hosts=hosts, mpi=report, simd=SIMD_LEVEL)
+    watched = ProgressFile(folder, ranks=len(hosts), hosts=len(set(hosts))) if handlers else None
+    end: State = "failed"
     try:
-        summary = _run_stages(config, comm, folder, ledger)
+        with watch_for_stop(max_hours) as stop:
+            summary = _run_stages(config, comm, state, ledger, stop, watched, progress)
+        end = "done"
     except TracssError as error:
-        if rank == 0:  # the command line prints it; the log must tell it too
-            handler.handle(
-                _log.makeRecord("tracss_hpc", logging.ERROR, "", 0, str(error), (), None)
-            )
+        end = "stopped" if isinstance(error, Interrupted) else "failed"
+        if handlers:  # the command line prints it; the log must tell it too
+            level = logging.WARNING if end == "stopped" else logging.ERROR
+            for handler in handlers:
+                handler.handle(_log.makeRecord("tracss_hpc", level, "", 0, str(error), (), None))
         raise
     finally:
-        if rank == 0:
-            ledger.write(folder)
+        if watched is not None:
+            watched.write(end)
+            if state != "complete":
+                ledger.write(folder)
+        for handler in handlers:
             _log.removeHandler(handler)
             handler.close()
     return summary
 
 
-def _run_stages(config: Config, comm: Comm | None, folder: Path, ledger: RunLedger) -> str:
+def _run_stages(
+    config: Config,
+    comm: Comm | None,
+    state: FolderState,
+    ledger: RunLedger,
+    stop: StopRequest,
+    watched: ProgressFile | None,
+    style: Style,
+) -> str:
     rank, size = rank_size(comm)
+    folder = Path(config.run.output)
     sigma = (
         read_covariance_table(config.assess.covariance_table, solar=config.assess.solar)
         if config.assess.covariance_table
         else covariance_table(solar=config.assess.solar)
     )
+    if watched is not None:
+        watched.write("reading")
     with ledger.stage("read") as stage:
-        run_input = broadcast(comm, read_input(config) if rank == 0 else None)
+        run_input = on_root(comm, lambda: read_input(config))
         stage.counts = {"objects": len(run_input.active), "rejected": len(run_input.rejected)}
         ledger.inputs = run_input.inputs
-        ledger.correlation_id = correlation_id([str(i["sha256"]) for i in run_input.inputs])
+        ledger.correlation_id = correlation_id(
+            [str(item["sha256"]) for item in run_input.inputs if item["role"] == "gp"]
+        )
     if rank == 0:
         _log_input(run_input, stage.wall_s)
     with ledger.stage("trajectories") as stage:
         problem = build_problem(run_input)
+        units = run_units(config, run_input, problem)
+        identity = _identity(config, run_input, units)
+        if state == "complete":
+            return on_root(comm, lambda: _already_complete(folder, identity))
+        session = {
+            "run_id": ledger.run_id, "created": ledger.created, "ranks": size,
+            "host": platform.node(), "slurm_job_id": os.environ.get("SLURM_JOB_ID", ""),
+        }  # fmt: skip
+        checkpoint, manifest = on_root(
+            comm,
+            lambda: open_checkpoint(folder, identity, units, session, resume=state == "unfinished"),
+        )
+        ledger.run_id, ledger.sessions = manifest["run_id"], manifest["sessions"]
+        require_visible(comm, checkpoint)
         problem, status, status_time = find_all_ends(comm, run_input, problem)
         stage.counts = {"ended": int(np.isfinite(status_time).sum())}
     _log.info(
@@ -148,86 +222,145 @@ def _run_stages(config: Config, comm: Comm | None, folder: Path, ledger: RunLedg
     )  # fmt: skip
 
     with ledger.stage("screen") as stage:
-        parts, unit_rows, error_km, jumps = screen_units(config, comm, run_input, problem, sigma)
-        gathered = gather_arrays(comm, parts)
-        units = gather_arrays(comm, unit_rows)
-        errors = gather_arrays(comm, {"error_km": error_km})
-        jump_parts = gather_arrays(comm, jumps)
-        early = np.unique(np.concatenate([p["early"] for p in broadcast(comm, jump_parts)]))
-        problem, status, status_time = shorten(run_input, problem, early, status, status_time)
-    conjunctions: Columns = {}
-    stages: Columns = {}
-    if rank == 0:
-        conjunctions = before_the_end(run_input, problem, sort_conjunctions(gathered))
-        stages = {k: np.concatenate([u[k] for u in units]) for k in units[0]}
-        order = np.argsort(stages["unit"], kind="stable")
-        stages = {k: v[order] for k, v in stages.items()}
-        stage.counts = {"conjunctions": len(conjunctions["tca"])}
-        _log.info(
-            "screening: %d conjunctions of %d pairs in %d units on %d ranks (%.1f s)",
-            len(conjunctions["tca"]), _count_pairs(conjunctions), len(stages["unit"]), size,
-            stage.wall_s,
-        )  # fmt: skip
+        missing = missing_units(comm, checkpoint)
+        if len(missing) < len(units):
+            _log.info("resumed: %d of %d units are done", len(units) - len(missing), len(units))
+        missing = longest_first(missing, static_costs(missing, problem.end_s))
+        with _watch_units(watched, checkpoint, missing, problem, style):
+            began = time.perf_counter()
+            busy_s = screen_units(
+                config, comm, run_input, problem, checkpoint, missing, sigma, stop.before_unit,
+                len(manifest["sessions"]) - 1,
+            )  # fmt: skip
+            busy = all_values(comm, busy_s)
+            load = imbalance(busy, time.perf_counter() - began)
+        _stop_if_asked(comm, stop, checkpoint)
+    _log.info(
+        "screening: %d units on %d ranks, idle %.0f %%, busiest %.2f of the mean (%.1f s)",
+        len(missing), size, 100.0 * load.idle_share, load.max_over_mean, stage.wall_s,
+    )  # fmt: skip
+    if watched is not None:
+        watched.write("merging", units_done=len(units), fraction=1.0)
+    with ledger.stage("collect") as collect:
+        gathered = collect_units(comm, checkpoint, len(problem.trajectories))
+        problem, status, status_time = shorten(
+            run_input, problem, gathered.early, status, status_time
+        )
+        lengths = gathered.lengths
+        if len(gathered.early):
+            end_s = np.full(len(run_input.catalog), np.inf)
+            end_s[run_input.active] = problem.end_s
+            lengths = trim_shards(comm, checkpoint, lengths, end_s)
+        stage.counts = {
+            "units": len(units), "resumed_units": len(units) - len(missing),
+            "conjunctions": sum(lengths), "busy_s_of_ranks": sum(busy),
+            "idle_share": load.idle_share, "busiest_over_mean": load.max_over_mean,
+        }  # fmt: skip
+    _log.info("%d conjunctions in %d shards (%.1f s)", sum(lengths), len(units), collect.wall_s)
     with ledger.stage("audit") as stage:
-        events = broadcast(comm, _events(run_input, conjunctions) if rank == 0 else None)
         audit, audit_attributes = audit_groups(
             comm, problem, run_input.regime[run_input.active], run_input.active,
-            run_input.catalog.designator, events, window_s(problem), seed=config.run.seed,
+            run_input.catalog.designator,
+            lambda start_s, stop_s: read_events(run_input, checkpoint, start_s, stop_s),
+            window_s(problem), seed=config.run.seed,
             min_conjunctions=config.audit.min_conjunctions,
             max_pair_steps=config.audit.max_pair_steps,
         )  # fmt: skip
+        closing = closing_group(comm, run_input, problem)
         stage.counts = {k: float(v) for k, v in audit_attributes.items() if not isinstance(v, str)}
-    if rank > 0:
-        return ""
+        _stop_if_asked(comm, stop, checkpoint)
     _log.info("self-audit: %s (%.1f s)", audit_attributes["statement"], stage.wall_s)
 
-    with ledger.stage("write") as stage:
-        groups: dict[str, Any] = {
-            "objects": object_columns(run_input, status, status_time),
-            "conjunctions": conjunctions,
-            "rejected": rejected_columns(run_input.rejected),
-            "colocated": colocated_columns(
-                run_input, find_colocated(run_input.catalog.take(run_input.active))
-            ),
-            **audit,
-            "audit/closing_at_end": closing_columns(run_input, find_closing_at_end(problem)),
-            "audit/discontinuities": join_jumps(run_input, jump_parts),
-            "stages": stages,
-            "ephemeris": {"error": _largest(errors, "error_km") * 1e3},
-        }
-        attributes = _attributes(config, run_input, ledger, window_s(problem))
-        results = Results(attributes, groups, {"audit": audit_attributes})
-        path = folder / "results.h5"
-        clear_products(folder)
-        write_results(path, results, compression=config.export.compression)
+    path = folder / "results.h5"
+    with ledger.stage("merge") as stage:
+        stream = stream_conjunctions(comm, checkpoint, lengths, config.export.compression)
+        if rank == 0:
+            groups: dict[str, Any] = {
+                "objects": object_columns(run_input, status, status_time),
+                "rejected": rejected_columns(run_input.rejected),
+                "colocated": colocated_columns(
+                    run_input, find_colocated(run_input.catalog.take(run_input.active))
+                ),
+                **audit,
+                "audit/closing_at_end": closing,
+                "audit/discontinuities": join_jumps(run_input, gathered.jumps),
+                "stages": gathered.stages,
+                "ephemeris": {"error": gathered.error_km * 1e3},
+            }
+            attributes = _attributes(config, run_input, ledger, window_s(problem))
+            clear_products(folder)
+            write_results(
+                path, Results(attributes, groups, {"audit": audit_attributes}),
+                compression=config.export.compression, streams={"conjunctions": stream},
+            )  # fmt: skip
+        else:
+            for _ in stream.chunks:  # this rank's share is encoded and sent
+                pass
+    cpu_s = [stage.cpu_s for stage in ledger.stages]
+    ledger.add_ranks(all_values(comm, cpu_s), all_values(comm, peak_memory_mb()))
+    if rank > 0:
+        return ""
     _log.info("wrote %s (%.1f MB, %.1f s)", path, path.stat().st_size / 1e6, stage.wall_s)
-    results = read_results(path)
     with ledger.stage("export") as stage:
-        export_products(folder, results, config)
+        export_products(folder, path, config)
     _log.info("messages and pictures (%.1f s)", stage.wall_s)
-    return summarise(results, [asdict(s) for s in ledger.stages], folder)
+    remove_checkpoint(folder)
+    return summarise(path, [asdict(s) for s in ledger.stages])
 
 
-def _events(run_input: RunInput, columns: Columns) -> dict[str, NDArray[Any]]:
-    """What the audit needs of all conjunctions: problem rows, TCA [us], miss distance [km]."""
-    back = np.full(len(run_input.catalog), -1, dtype=np.int64)
-    back[run_input.active] = np.arange(len(run_input.active))
-    return {
-        "object1": back[columns["object1"]],
-        "object2": back[columns["object2"]],
-        "tca_us": np.rint(columns["tca"] * 1e6).astype(np.int64),
-        "miss_km": columns["miss_distance"] * 1e-3,
-        "at_discontinuity": columns["at_discontinuity"].astype(np.bool_),
+def _identity(config: Config, run_input: RunInput, units: Sequence[WorkUnit]) -> Identity:
+    versions = package_versions()
+    return Identity(
+        to_toml(config),
+        run_input.inputs,
+        {name: versions[name] for name in ("tracss_hpc", "numpy", "sgp4", "pyerfa")},
+        [[unit.group, unit.start_s, unit.stop_s] for unit in units],
+    )
+
+
+def _already_complete(folder: Path, identity: Identity) -> str:
+    """The summary of the run that stands in the directory, if it is the one asked for."""
+    attributes = read_results(folder / "results.h5", columns=()).attributes
+    versions = json.loads(str(attributes["environment"]))["versions"]
+    stored = {
+        "config": str(attributes["config"]),
+        "inputs": json.loads(str(attributes["inputs"])),
+        "versions": {name: versions.get(name) for name in identity.versions},
     }
+    refuse_changes(stored, identity, folder)
+    _log.info("the run in %s is complete; nothing to do", folder)
+    summary = folder / "summary.txt"
+    return summary.read_text(encoding="utf-8").rstrip() if summary.exists() else ""
 
 
-def _largest(parts: list[Columns], name: str) -> NDArray[np.float64]:
-    return np.asarray(np.max([p[name] for p in parts], axis=0), dtype=np.float64)
+def _watch_units(
+    watched: ProgressFile | None,
+    checkpoint: Checkpoint,
+    missing: Sequence[WorkUnit],
+    problem: ScreeningProblem,
+    style: Style,
+) -> AbstractContextManager[object]:
+    """Progress on rank 0, nothing elsewhere."""
+    if watched is None:
+        return nullcontext()
+    costs = static_costs(missing, problem.end_s)
+    return Progress(
+        watched,
+        total=len(checkpoint.units),
+        costs={unit.number: float(c) for unit, c in zip(missing, costs, strict=True)},
+        finished=lambda: list_shards(checkpoint),
+        style=style,
+    )
 
 
-def _count_pairs(columns: Columns) -> int:
-    pairs = np.sort(np.stack([columns["object1"], columns["object2"]], axis=1), axis=1)
-    return len(np.unique(pairs, axis=0))
+def _stop_if_asked(comm: Comm | None, stop: StopRequest, checkpoint: Checkpoint) -> None:
+    """End the run on every rank when any of them was asked to; its shards stand."""
+    reasons = [reason for reason in all_values(comm, stop.reason) if reason]
+    if reasons:
+        done, total = on_root(comm, lambda: len(list_shards(checkpoint))), len(checkpoint.units)
+        raise Interrupted(
+            f"stopped by {reasons[0]} with {done} of {total} units done; go on with --resume"
+        )
 
 
 def _attributes(

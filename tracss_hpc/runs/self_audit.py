@@ -1,27 +1,40 @@
 """The self-audit of a run on all ranks: draw, share the blocks out, join, state the bound.
 
-Fed by the problem and the gathered conjunctions; feeds the group `audit`. The science is in
-screen.audit; this only spreads it.
+Fed by the problem and the conjunctions of the drawn blocks; feeds the group `audit`. The science
+is in screening.audit; this only spreads it.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracss_hpc.parallel.comm import Comm, gather_arrays, work_queue
+from tracss_hpc.parallel.comm import (
+    Comm,
+    broadcast,
+    gather_arrays,
+    in_turn,
+    rank_size,
+    work_queue,
+)
+from tracss_hpc.runs.columns import closing_columns
+from tracss_hpc.runs.problem import RunInput
 from tracss_hpc.screening.audit import (
+    BLOCK_S,
     STEPS_PER_BLOCK,
     RunEvents,
     audit_block,
     draw_samples,
     plan_samples,
 )
+from tracss_hpc.screening.special_pairs import closing_times, find_closing
 from tracss_hpc.screening.time_slice import ScreeningProblem
 
-__all__ = ["audit_groups"]
+__all__ = ["audit_groups", "closing_group"]
 
 
 def audit_groups(
@@ -30,16 +43,24 @@ def audit_groups(
     regimes: NDArray[np.str_],
     active: NDArray[np.int64],
     designator: NDArray[np.int64],
-    conjunctions: dict[str, NDArray[Any]],
+    read_events: Callable[[float, float], RunEvents],
     window_s: float,
     *,
     seed: int,
     min_conjunctions: int,
     max_pair_steps: int,
 ) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any]]:
-    """Groups `audit`, `audit/missed`, `audit/invented` and the attributes of `audit`."""
-    run = RunEvents(**conjunctions)
+    """Groups `audit`, `audit/missed`, `audit/invented` and the attributes of `audit`.
+
+    `read_events` gives the run's conjunctions in [start, stop) (and may give more); rank 0 calls it
+    for the drawn blocks only.
+    """
     samples = draw_samples(regimes, window_s, seed, max_pair_steps=max_pair_steps)
+    drawn = np.unique(samples.start_s)
+    run = broadcast(
+        comm,
+        _join([read_events(t, t + BLOCK_S) for t in drawn]) if rank_size(comm)[0] == 0 else None,
+    )
     samples = plan_samples(samples, run, min_conjunctions)
     blocks = np.unique(samples.start_s)
     own: dict[str, list[NDArray[np.int64]]] = {"found": [], "missed": [], "invented": []}
@@ -77,6 +98,34 @@ def audit_groups(
         "audit/invented": _event_columns(invented, active, designator),
     }
     return groups, attributes
+
+
+def closing_group(
+    comm: Comm | None, run_input: RunInput, problem: ScreeningProblem
+) -> dict[str, NDArray[Any]]:
+    """Group `audit/closing_at_end`, on rank 0; the ranks share the ends (each is a propagation)."""
+    times = closing_times(problem)
+
+    def columns_at(k: int) -> dict[str, NDArray[Any]]:
+        return closing_columns(run_input, find_closing(problem, times[k : k + 1]))
+
+    # In order of time, as they come.
+    parts = list(in_turn(comm, len(times), columns_at))
+    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]} if parts else {}
+
+
+def _join(parts: list[RunEvents]) -> RunEvents:
+    """The events of several blocks; a row that two blocks gave stands once."""
+    if not parts:
+        empty = np.empty(0, np.int64)
+        return RunEvents(empty, empty, empty, np.empty(0), np.empty(0, np.bool_))
+    columns = {
+        field.name: np.concatenate([getattr(part, field.name) for part in parts])
+        for field in dataclasses.fields(RunEvents)
+    }
+    keys = np.stack([columns["tca_us"], columns["object1"], columns["object2"]], axis=1)
+    _, first = np.unique(keys, axis=0, return_index=True)
+    return RunEvents(**{name: column[np.sort(first)] for name, column in columns.items()})
 
 
 def _bound(found: int, missed: int) -> float:

@@ -13,13 +13,20 @@ import numpy as np
 
 from tracss_hpc.catalog.regimes import REGIMES
 from tracss_hpc.epochs import format_times, parse_epoch
-from tracss_hpc.export.hdf5 import Results
+from tracss_hpc.export.hdf5 import Results, read_results
 
 __all__ = ["summarise"]
 
 
-def summarise(results: Results, stages: Sequence[Mapping[str, Any]], folder: Path) -> str:
-    """The summary as text; written to summary.txt too."""
+_COLUMNS = (
+    "object1", "object2", "tca", "miss_distance", "relative_speed", "collision_probability",
+    "sat1_object_designator", "sat2_object_designator",
+)  # fmt: skip
+
+
+def summarise(path: Path, stages: Sequence[Mapping[str, Any]]) -> str:
+    """The summary of the results file `path` as text; written to summary.txt beside it, too."""
+    results, folder = read_results(path, columns=_COLUMNS), path.parent
     o, c, attributes = results.objects, results.conjunctions, results.attributes
     groups = results.groups
     screened = (o["status"] != "stale") & (o["status"] != "duplicate")
@@ -82,7 +89,15 @@ def _riskiest(results: Results, count: int = 10) -> list[str]:
 
 
 def _times(stages: Sequence[Mapping[str, Any]]) -> list[str]:
-    lines = [f"{'stage':<14}{'wall [s]':>10}{'CPU of rank 0 [s]':>20}"]
-    lines += [f"{s['name']:<14}{s['wall_s']:>10.1f}{s['cpu_s']:>20.1f}" for s in stages]
+    ranks = len(stages[0]["all_ranks_cpu_s"]) or 1
+    lines = [f"{'stage':<14}{'wall [s]':>10}{f'CPU of {ranks} ranks [s]':>24}"]
+    for s in stages:
+        cpu_s = sum(s["all_ranks_cpu_s"]) or s["cpu_s"]
+        lines.append(f"{s['name']:<14}{s['wall_s']:>10.1f}{cpu_s:>24.1f}")
+        if s["name"] == "screen" and ranks > 1:
+            lines[-1] += (
+                f"   ranks idle {100.0 * s['counts']['idle_share']:.0f} %, "
+                f"busiest {s['counts']['busiest_over_mean']:.2f} of the mean"
+            )
     total = sum(s["wall_s"] for s in stages)
     return [*lines, f"{'all':<14}{total:>10.1f}"]

@@ -1,15 +1,14 @@
-"""The screening stage of a run on all ranks: trajectories' ends, work units, and their joining.
+"""The screening stage of a run on all ranks: trajectories' ends, then work units into shards.
 
-Fed by the problem; feeds run.py with the columns that each rank found. Units come from
-parallel.partition, the science from screening.time_slice and assess.
+Fed by the problem; feeds the checkpoint with one shard a unit, and gather.py from there. Units come
+from parallel.partition, the science from screening.time_slice and assess.
 """
 
 from __future__ import annotations
 
 import logging
-import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,38 +18,20 @@ from numpy.typing import NDArray
 from tracss_hpc.config import Config
 from tracss_hpc.ephemeris.covariance import CovarianceTable
 from tracss_hpc.ephemeris.gp import find_end, find_ends
+from tracss_hpc.errors import TracssError
+from tracss_hpc.export.shards import write_shard
 from tracss_hpc.parallel.comm import Comm, broadcast, gather_arrays, rank_size, work_queue
 from tracss_hpc.parallel.partition import WorkUnit, make_units
-from tracss_hpc.runs.columns import conjunction_columns
+from tracss_hpc.provenance import peak_memory_mb
+from tracss_hpc.runs.checkpoint import Checkpoint
+from tracss_hpc.runs.columns import conjunction_columns, sort_conjunctions
 from tracss_hpc.runs.problem import RunInput, set_ends, window_s
-from tracss_hpc.screening.time_slice import Conjunctions, ScreeningProblem, screen_slice
+from tracss_hpc.screening.time_slice import ScreeningProblem, screen_slice
 
-__all__ = ["before_the_end", "find_all_ends", "join_jumps", "screen_units", "shorten"]
+__all__ = ["find_all_ends", "join_jumps", "run_units", "screen_units", "shorten"]
 
 _log = logging.getLogger("tracss_hpc")
 Columns = dict[str, NDArray[Any]]
-_LOG_EVERY_S = 5.0  # at most one line of progress in this time, beside the first and the last
-
-_NO_COUNTS = dict.fromkeys(
-    ("objects", "pairs_tested", "candidates", "after_chord", "after_range_rate", "minima",
-     "refined", "conjunctions"), 0,
-)  # fmt: skip
-_NO_CPU = dict.fromkeys(("propagate", "search", "refine", "assess"), 0.0)
-
-
-def _unit_row(
-    unit: WorkUnit, rank: int, counts: Mapping[str, int], cpu_s: Mapping[str, float]
-) -> dict[str, Any]:
-    return {
-        "unit": unit.number,
-        "group": unit.group,
-        "start_hours": unit.start_s / 3600.0,
-        "stop_hours": unit.stop_s / 3600.0,
-        "rank": rank,
-        **{name: int(counts[name]) for name in _NO_COUNTS},
-        **{f"{name}_cpu_s": float(cpu_s.get(name, 0.0)) for name in _NO_CPU},
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
-    }
 
 
 def find_all_ends(
@@ -71,60 +52,76 @@ def find_all_ends(
     return set_ends(run_input, problem, all_end, all_code, window)
 
 
+def run_units(config: Config, run_input: RunInput, problem: ScreeningProblem) -> list[WorkUnit]:
+    """The work units of a run: by configuration and catalog alone."""
+    leo = np.char.startswith(run_input.regime[run_input.active], "LEO")
+    slice_s = config.screening.slice_hours * 3600.0
+    return make_units(problem.span_s[problem.primary], leo[problem.primary], slice_s)
+
+
 def screen_units(
     config: Config,
     comm: Comm | None,
     run_input: RunInput,
     problem: ScreeningProblem,
+    checkpoint: Checkpoint,
+    missing: Sequence[WorkUnit],
     sigma: CovarianceTable,
-) -> tuple[Columns, Columns, NDArray[np.float64], Columns]:
-    """Screen this rank's share of the units; columns of rows, of units, node errors, jumps."""
-    leo = np.char.startswith(run_input.regime[run_input.active], "LEO")
-    units = make_units(
-        problem.span_s[problem.primary], leo[problem.primary], config.screening.slice_hours * 3600.0
-    )
+    stop: Callable[[], bool],
+    session: int,
+) -> float:
+    """Screen this rank's share of the missing units, each into its shard; seconds at work.
+
+    Parameters
+    ----------
+    missing : sequence of WorkUnit
+        In the order in which they are handed out, the same on every rank.
+    stop : callable
+        Asked before each unit; true on any rank ends the handing out.
+    session : int
+        Number of this process' session in the checkpoint's manifest.
+
+    Raises
+    ------
+    TracssError
+        When a shard cannot be written.
+    """
     rank, _ = rank_size(comm)
-    began = time.perf_counter()
-    told = -np.inf
-    early: set[int] = set()
-    rows: list[Columns] = [conjunction_columns(run_input, _no_conjunctions(), sigma)]
-    table: list[dict[str, Any]] = []
-    error_km = np.zeros(len(problem.trajectories))
-    jumps: Columns = {"row": np.empty(0, np.int64), "time": np.empty(0), "size": np.empty(0)}
-    for number in work_queue(comm, len(units)):
-        unit = units[number]
+    busy_s = 0.0
+    for index in work_queue(comm, len(missing), stop):
+        unit = missing[index]
+        began = time.perf_counter()
         result = screen_slice(
             problem, unit.start_s, unit.stop_s, step_s=config.screening.step_s,
             segment_s=config.screening.segment_s, disable=config.screening.disable,
             engine=config.screening.engine,
         )  # fmt: skip
         mark = time.process_time()
-        rows.append(conjunction_columns(run_input, result.conjunctions, sigma))
+        rows = sort_conjunctions(conjunction_columns(run_input, result.conjunctions, sigma))
         cpu = {**result.cpu_s, "assess": time.process_time() - mark}
-        table.append(_unit_row(unit, rank, result.counts, cpu))
-        np.maximum(error_km, result.error_km, out=error_km)
         inside = (result.jumps.t >= unit.start_s) & (result.jumps.t < unit.stop_s)
-        jumps["row"] = np.append(jumps["row"], result.jumps.objects[inside])
-        jumps["time"] = np.append(jumps["time"], result.jumps.t[inside])
-        jumps["size"] = np.append(jumps["size"], result.jumps.size_km[inside] * 1e3)
-        early |= set(result.early.tolist())
-        now = time.perf_counter()
-        left = len(units) - number - 1
-        if now - told >= _LOG_EVERY_S or left == 0:
-            told = now
-            _log.info(
-                "unit %d of %d (%s, hour %.1f to %.1f): %d conjunctions, %.1f CPU-s%s",
-                number + 1, len(units), unit.group, unit.start_s / 3600, unit.stop_s / 3600,
-                result.counts["conjunctions"], sum(cpu.values()),
-                f"; about {(now - began) / (number + 1) * left:.0f} s to go" if left else "",
-            )  # fmt: skip
-    joined = {k: np.concatenate([r[k] for r in rows]) for k in rows[0]}
-    names = _unit_row(WorkUnit(0, "", 0.0, 0.0), 0, _NO_COUNTS, _NO_CPU)
-    columns = {
-        k: np.array([t[k] for t in table], dtype="<U16" if isinstance(v, str) else type(v))
-        for k, v in names.items()
-    }
-    return joined, columns, error_km, {**jumps, "early": np.array(sorted(early), dtype=np.int64)}
+        groups = {
+            "conjunctions": rows,
+            "jumps": {
+                "row": result.jumps.objects[inside],
+                "time": result.jumps.t[inside],
+                "size": result.jumps.size_km[inside] * 1e3,
+            },
+            "early": {"row": result.early},
+            # Not digested, and as good as the 1e-7 of a float32 is to anybody.
+            "ephemeris": {"error_km": result.error_km.astype(np.float32)},
+        }
+        row = _unit_row(unit, rank, session, result.counts, cpu)
+        path = checkpoint.path(unit.number)
+        try:
+            write_shard(path, checkpoint.key, row, groups)
+        except OSError as error:
+            raise TracssError(
+                f"{path} cannot be written: {error.strerror}; the units already done are kept: "
+                "make room or mend the directory, then run again with --resume"
+            ) from None
+        busy_s += time.perf_counter() - began
+    return busy_s
 
 
 def shorten(
@@ -136,8 +133,8 @@ def shorten(
 ) -> tuple[ScreeningProblem, NDArray[np.str_], NDArray[np.float64]]:
     """End the trajectories that met an SGP4 error nobody had seen coming at their first bad second.
 
-    The object was screened in other slices as if it went on: `before_the_end` drops those rows,
-    so that the result is the one of a run that had known.
+    The object was screened in other slices as if it went on: `gather.trim_shards` drops those
+    rows, so that the result is the one of a run that had known.
     """
     if not len(early):
         return problem, status, status_time
@@ -159,29 +156,30 @@ def shorten(
     )
 
 
-def before_the_end(run_input: RunInput, problem: ScreeningProblem, columns: Columns) -> Columns:
-    """Rows whose TCA lies before both trajectories end."""
-    end = np.full(len(run_input.catalog), np.inf)
-    end[run_input.active] = problem.end_s
-    good = columns["tca"] < np.minimum(end[columns["object1"]], end[columns["object2"]])
-    return {name: column[good] for name, column in columns.items()}
-
-
-def join_jumps(run_input: RunInput, parts: list[Columns]) -> Columns:
+def join_jumps(run_input: RunInput, jumps: Columns) -> Columns:
     """Group `audit/discontinuities`, by object and time, each jump once."""
-    joined = {k: np.concatenate([p[k] for p in parts]) for k in ("row", "time", "size")}
-    rows = run_input.active[joined["row"]]
-    order = np.lexsort((joined["time"], rows))
+    rows = run_input.active[jumps["row"]]
+    order = np.lexsort((jumps["time"], rows))
     return {
         "object": rows[order].astype(np.int64),
         "object_designator": run_input.catalog.designator[rows[order]],
-        "time": joined["time"][order],
-        "size": np.rint(joined["size"][order] * 1e3) / 1e3,  # mm: what the 1 ms bracket supports
+        "time": jumps["time"][order],
+        "size": np.rint(jumps["size"][order] * 1e3) / 1e3,  # mm: what the 1 ms bracket supports
     }
 
 
-def _no_conjunctions() -> Conjunctions:
-    rows, flags = np.empty(0, np.int64), np.empty(0, np.bool_)
-    return Conjunctions(
-        rows, rows, rows, np.empty((0, 6)), np.empty((0, 6)), flags, flags, flags, flags, flags
-    )
+def _unit_row(
+    unit: WorkUnit, rank: int, session: int, counts: Mapping[str, int], cpu_s: Mapping[str, float]
+) -> dict[str, Any]:
+    """The row of group `stages`."""
+    return {
+        "unit": unit.number,
+        "group": unit.group,
+        "start_hours": unit.start_s / 3600.0,
+        "stop_hours": unit.stop_s / 3600.0,
+        "session": session,
+        "rank": rank,
+        **counts,
+        **{f"{name}_cpu_s": seconds for name, seconds in cpu_s.items()},
+        "peak_memory_mb": peak_memory_mb(),
+    }

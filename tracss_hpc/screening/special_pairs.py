@@ -18,7 +18,7 @@ from tracss_hpc.catalog.catalog import Catalog
 from tracss_hpc.screening.criteria import circumscribed_radius, inside_volume, to_rtn
 from tracss_hpc.screening.time_slice import ScreeningProblem
 
-__all__ = ["ClosingAtEnd", "find_closing_at_end", "find_colocated"]
+__all__ = ["ClosingAtEnd", "closing_times", "find_closing", "find_colocated"]
 
 _ELEMENTS = (
     "epoch_jd", "epoch_fr", "mean_motion", "eccentricity", "inclination", "raan", "arg_perigee",
@@ -52,18 +52,32 @@ def find_colocated(catalog: Catalog) -> NDArray[np.int64]:
     return found[np.lexsort((found[:, 1], found[:, 0]))]
 
 
-def find_closing_at_end(problem: ScreeningProblem) -> ClosingAtEnd:
+def closing_times(problem: ScreeningProblem) -> NDArray[np.float64]:
+    """When the screening of some object ends [s]: each span's end, each trajectory's last second.
+
+    The screening of an object ends with its span or its trajectory, that of a pair also with the
+    other's trajectory.
+    """
+    last = np.minimum(problem.span_s, problem.end_s - 1.0)
+    return np.unique(last[last > 0.0])
+
+
+def find_closing(problem: ScreeningProblem, times: NDArray[np.float64]) -> ClosingAtEnd:
     """Pairs whose object1 still holds object2 in its volume, closing, when its screening ends.
 
-    The ends looked at are each distinct span and each trajectory's last second; a pair is listed
-    once for each object whose catching ends there.
+    A pair is listed once for each object whose catching ends there.
+
+    Parameters
+    ----------
+    problem : ScreeningProblem
+    times : ndarray
+        Some of `closing_times`; each costs one propagation of the catalog.
     """
     last = np.minimum(problem.span_s, problem.end_s - 1.0)
     radius = circumscribed_radius(problem.volumes)
     rows: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]] = []
     when: list[NDArray[np.float64]] = []
-    # The screening of i ends with its span or its trajectory; that of a pair also with j's.
-    for t in np.unique(last[last > 0.0]):
+    for t in times:
         alive = np.flatnonzero(problem.end_s - 1.0 >= t)
         r, v, _ = problem.trajectories.states(alive, np.full(len(alive), t))
         ends = np.flatnonzero((last[alive] == t) | (problem.end_s[alive] - 1.0 == t))

@@ -1,0 +1,123 @@
+"""A job that is stopped goes on where it was: signals, requeues, a lost node, scancel."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.slurm import cluster as slurm
+from tests.slurm.cluster import Cluster
+from tests.slurm.runs import JOBS, SETTINGS, UNITS, WORK, begin, shards
+from tracss_hpc.export.digest import digest_file
+
+
+@pytest.fixture(params=[None, 75], ids=["plain-site", "RequeueExit=75"])
+def requeue_exit(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[int | None]:
+    """A site that leaves requeues to the job, and one that has its own rule for code 75."""
+    slurm.set_requeue_exit(cluster, request.param)
+    yield request.param
+    slurm.set_requeue_exit(cluster, None)
+
+
+def requeued(cluster: Cluster, number: str) -> None:
+    """Wait until the job is back in the queue, and spare it the two minutes Slurm holds it."""
+
+    def waiting() -> bool:
+        now = slurm.job(cluster, number)
+        assert now["JobState"] not in ("FAILED", "COMPLETED", "CANCELLED"), now
+        return now["JobState"] == "PENDING" and now["Restarts"] == "1"
+
+    slurm.until(waiting, f"job {number} is requeued")
+    slurm.until(lambda: not slurm.ask(cluster, "squeue", "-h", "-t", "CG"), "nodes are free")
+    slurm.ask(cluster, "scontrol", "update", f"job={number}", "StartTime=now")
+
+
+def completed(cluster: Cluster, number: str, output: Path, digest: str) -> str:
+    """Check the end of a requeued job; return its log."""
+    ended = slurm.finish(cluster, number)
+    log = (output.parents[1] / f"all_vs_all-{number}.log").read_text()
+    assert ended["JobState"] == "COMPLETED", log
+    assert ended["Restarts"] == "1", log
+    assert digest_file(output / "results.h5") == digest
+    assert not (output / "checkpoint").exists()
+    return log
+
+
+@pytest.mark.usefixtures("requeue_exit")
+def test_usr1_requeues_once(cluster: Cluster, serial_digest: str, tmp_path: Path) -> None:
+    number, output = begin(cluster, tmp_path)
+    slurm.ask(cluster, "scancel", "--signal=USR1", number)
+    requeued(cluster, number)
+    done = shards(output)
+    assert 3 <= done < UNITS
+    log = completed(cluster, number, output, serial_digest)
+    assert f"stopped by SIGUSR1 with {done} of {UNITS} units done" in log
+
+
+@pytest.mark.usefixtures("requeue_exit")
+def test_restarts_have_a_cap(cluster: Cluster, tmp_path: Path) -> None:
+    number, output = begin(cluster, tmp_path, TRACSS_RESTARTS="0")
+    slurm.ask(cluster, "scancel", "--signal=USR1", number)
+    ended = slurm.finish(cluster, number)
+    assert (ended["JobState"], ended["ExitCode"], ended["Restarts"]) == ("FAILED", "1:0", "0")
+    log = (tmp_path / f"all_vs_all-{number}.log").read_text()
+    assert "stopped after 0 restarts (TRACSS_RESTARTS)" in log
+    assert shards(output) >= 3
+
+
+def test_a_node_goes_down(cluster: Cluster, serial_digest: str, tmp_path: Path) -> None:
+    number, output = begin(cluster, tmp_path)
+    slurm.ask(cluster, "scontrol", "update", "nodename=n2", "state=down", "reason=test")
+    requeued(cluster, number)
+    assert shards(output) >= 3
+    slurm.ask(cluster, "scontrol", "update", "nodename=n2", "state=resume")
+    completed(cluster, number, output, serial_digest)
+
+
+def test_an_urgent_job_takes_the_nodes(
+    cluster: Cluster, serial_digest: str, tmp_path: Path
+) -> None:
+    number, output = begin(cluster, tmp_path)
+    words = ("sbatch", "--parsable", "--partition=urgent", "--nodes=2", "--exclusive")
+    urgent = slurm.submit(cluster, tmp_path, *words, "--output=urgent.log", "--wrap=hostname")
+    assert slurm.finish(cluster, urgent)["JobState"] == "COMPLETED"
+    requeued(cluster, number)
+    completed(cluster, number, output, serial_digest)
+
+
+def test_scancel_leaves_a_checkpoint(cluster: Cluster, serial_digest: str, tmp_path: Path) -> None:
+    number, output = begin(cluster, tmp_path)
+    slurm.ask(cluster, "scancel", number)
+    ended = slurm.finish(cluster, number)
+    assert (ended["JobState"], ended["Restarts"]) == ("CANCELLED", "0"), "it must not come back"
+    assert 3 <= shards(output) < UNITS
+    done = subprocess.run(
+        ["tracss-hpc", "run", "--resume", *SETTINGS, WORK, f"run.output={output}"],
+        env=cluster.environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert digest_file(output / "results.h5") == serial_digest
+
+
+def test_one_element_of_a_sweep_is_requeued_alone(
+    cluster: Cluster, serial_digest: str, tmp_path: Path
+) -> None:
+    """The last element of an array has the array's own job number: all would be requeued."""
+    points = ("screening.slice_hours=0.5", "screening.slice_hours=1")
+    words = ("bash", str(JOBS / "sweep.slurm"), *points, "--", *SETTINGS, WORK)
+    merge = slurm.submit(cluster, tmp_path, *words, settings={"TRACSS_SBATCH": "--ntasks=1"})
+    array = str(int(merge) - 1)
+    output = tmp_path / "runs" / f"sweep-{array}"
+    slurm.until(lambda: min(shards(output / k) for k in "01") >= 3, "both points are under way")
+    numbers = {slurm.job(cluster, f"{array}_{k}")["JobId"]: k for k in "01"}
+    chosen = numbers[array]
+    slurm.ask(cluster, "scancel", "--signal=USR1", f"{array}_{chosen}")
+    requeued(cluster, f"{array}_{chosen}")
+    assert slurm.finish(cluster, merge)["JobState"] == "COMPLETED"
+    restarts = {k: slurm.job(cluster, f"{array}_{k}")["Restarts"] for k in "01"}
+    assert restarts == {k: "1" if k == chosen else "0" for k in "01"}
+    rows = (output / "sweep.tsv").read_text().splitlines()[1:]
+    assert [row.split("\t")[5] for row in rows] == [serial_digest] * 2
