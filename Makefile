@@ -12,6 +12,8 @@ BIN     := $(VENV)/bin
 BUILD   := pyproject.toml setup.py $(wildcard cython/*)
 # The directory make itself chose may be written again; one that the user named is refused if used.
 FORCE   := $(if $(filter file,$(origin OUT)),--force)
+# mpirun hides the terminal from the ranks, so make says whether there is one.
+PROGRESS := $(shell test -t 2 && echo --progress=bar)
 
 .PHONY: help run build test test-long test-slurm bench clean
 .DEFAULT_GOAL := help
@@ -28,7 +30,7 @@ help:
 
 run: $(VENV)/installed-run
 	$(BIN)/mpirun -n $(CORES) $(BIN)/tracss-hpc run configs/all_vs_all.toml \
-	    'run.days=$(DAYS)' 'run.output=$(OUT)' $(if $(CATALOG),'catalog.gp=$(CATALOG)') $(FORCE)
+	    'run.days=$(DAYS)' 'run.output=$(OUT)' $(if $(CATALOG),'catalog.gp=$(CATALOG)') $(FORCE) $(PROGRESS)
 
 test: $(VENV)/installed-test
 	$(BIN)/ruff check

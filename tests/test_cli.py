@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import subprocess
 import sys
 import types
@@ -233,9 +234,42 @@ def test_a_foreign_file_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_status_shows_what_matters() -> None:
     done = shell("status")
     assert done.returncode == 0, done.stderr
-    for name in ("tracss_hpc", "python", "numpy", "SIMD level", "HDF5", "MPI library", "cores"):
-        assert f"\n{name} " in "\n" + done.stdout
+    names = [line.split("  ")[0] for line in done.stdout.splitlines()]
+    for name in (
+        "tracss_hpc", "python", "numpy", "SIMD level", "HDF5", "mpi4py", "MPI library", "launcher",
+        "ranks", "layout", "cores",
+    ):  # fmt: skip
+        assert name in names
+    assert "round trip" not in names  # one process has nobody to talk to
     assert shell("status", TRACSS_SIMD="baseline").stdout.count("baseline") >= 2
+
+
+def test_status_names_the_mpi_that_would_be_loaded() -> None:
+    done = shell("status", MPI4PY_LIBMPI="/none/libmpi.so")
+    assert done.returncode == 0, done.stderr
+    assert "not available: cannot load MPI library; /none/libmpi.so: cannot open" in done.stdout
+
+
+def test_status_names_the_slurm_job() -> None:
+    done = shell("status", SLURM_JOB_ID="7", SLURM_JOB_NODELIST="n[1-2]", SLURM_RESTART_COUNT="1")
+    assert done.returncode == 0, done.stderr
+    assert "Slurm job" in done.stdout
+    assert "7, on n[1-2]" in done.stdout
+    assert "restarts 1\n" in done.stdout
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_status_under_mpirun(mpirun: Callable[..., Any], n: int) -> None:
+    done = mpirun(n, "-m", "tracss_hpc", "status")
+    assert done.returncode == 0, done.stderr
+    rows = dict(line.split("  ", 1) for line in done.stdout.splitlines())
+    text = {name: value.strip() for name, value in rows.items()}
+    assert text["ranks"] == str(n)
+    assert text["launcher"].startswith(f"{n} processes (")
+    assert text["layout"] == f"{platform.node()}: 0-{n - 1}"
+    assert text["MPI ABI"] in ("mpich", "openmpi", "mpiabi")
+    assert text["round trip"].startswith("ok, 1 KiB from rank 0 and back, median: rank 1 ")
+    assert text["round trip"].count(" µs") == n - 1
 
 
 def test_a_wrong_simd_level_is_a_sentence() -> None:

@@ -124,7 +124,9 @@ def _show(options: argparse.Namespace, comm: Comm | None) -> int:
 def _digest(options: argparse.Namespace, comm: Comm | None) -> int:
     from tracss_hpc.export.digest import digest_file
 
-    sys.stdout.write(f"{digest_file(options.file)}\n")
+    for path in options.files:
+        name = f"  {path}" if len(options.files) > 1 else ""
+        sys.stdout.write(f"{digest_file(path)}{name}\n")
     return 0
 
 
@@ -278,8 +280,8 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
     export.add_argument("file", metavar="FILE", help=results)
     export.add_argument("overrides", metavar="export.key=value", nargs="*", help=overrides)
 
-    digest = verb("digest", _digest, "Print the SHA-256 of what a run found.")
-    digest.add_argument("file", metavar="FILE", help=results)
+    digest = verb("digest", _digest, "Print the SHA-256 of what a run found (or several runs).")
+    digest.add_argument("files", metavar="FILE", nargs="+", help=results)
 
     compare = verb("compare", _compare, "Name the first difference of two results; 1 if any.")
     compare.add_argument("a", metavar="A", help=results)

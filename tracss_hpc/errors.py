@@ -78,6 +78,13 @@ class MessageError(InputDataError):
 class EphemerisRangeError(TracssError):
     """A time outside an ephemeris was asked for; carries `start_s`, `stop_s`, `objects`."""
 
-    def __init__(self, message: str, *, start_s: float, stop_s: float, objects: object = ()):
+    def __init__(
+        self,
+        message: str,
+        *,
+        start_s: float = float("nan"),
+        stop_s: float = float("nan"),
+        objects: object = (),
+    ):
         super().__init__(message)
         self.start_s, self.stop_s, self.objects = start_s, stop_s, objects

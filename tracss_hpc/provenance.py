@@ -196,7 +196,12 @@ def package_versions() -> Mapping[str, str]:
 
 def peak_memory_mb() -> float:
     """Largest memory of this process so far [MB]."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+    # Linux's ru_maxrss starts from what the parent had; VmHWM is this program's alone.
+    try:
+        status = Path("/proc/self/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024.0
+    except (OSError, IndexError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
 
 
 def git_commit() -> str:

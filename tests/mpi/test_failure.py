@@ -12,13 +12,13 @@ Launch = Callable[..., subprocess.CompletedProcess[str]]
 
 #: The other ranks wait in a barrier for the rank that ends as argv[1] says.
 PROGRAM = """
-import os, signal, sys, threading
-from tracss_hpc.errors import ConfigError, InputDataError
+import os, signal, sys, threading, time
+from tracss_hpc.errors import ConfigError, InputDataError, Interrupted
 from tracss_hpc.parallel import comm as parallel
-from tracss_hpc.parallel import launch
 from tracss_hpc.parallel.ending import run_together
+from tracss_hpc.parallel.launch import communicator
 
-comm = launch.communicator()
+comm = communicator()
 word = sys.argv[1]
 
 def fail():
@@ -29,6 +29,13 @@ def main():
         raise ConfigError("run.days is wrong")
     if word == "all_75":
         return 75
+    if word == "stopped":
+        time.sleep(2.0 if comm.rank == 0 else 0.0)  # longer than the others of a failure wait
+        raise Interrupted("stopped by SIGUSR1")
+    if word == "stopped_and_broken":
+        if comm.rank == 0:
+            fail()
+        raise Interrupted("stopped by SIGUSR1")
     if word == "all_exit_0":
         sys.exit(0)
     if word == "different":
@@ -116,6 +123,24 @@ def test_a_planned_end_of_all_ranks_is_quiet(mpirun: Launch, word: str, code: in
     done = mpirun(2, "-c", PROGRAM, word, timeout=30)
     assert done.returncode == code
     assert done.stderr == ""
+
+
+def test_a_planned_stop_waits_for_all_ranks(mpirun: Launch) -> None:
+    done = mpirun(3, "-c", PROGRAM, "stopped", timeout=30)
+    assert done.returncode == 75
+    assert done.stderr == "tracss-hpc: stopped by SIGUSR1\n"
+
+
+def test_a_planned_end_is_kept_under_the_module_of_mpi4py(mpirun: Launch) -> None:
+    """`python -m mpi4py` aborts the job at an exit code that is not 0, which srun makes 137."""
+    done = mpirun(2, "-m", "mpi4py", "-c", PROGRAM, "all_75", timeout=30)
+    assert (done.returncode, done.stderr) == (75, "")
+
+
+def test_a_failure_outweighs_a_planned_stop(mpirun: Launch) -> None:
+    done = mpirun(2, "-c", PROGRAM, "stopped_and_broken", timeout=30)
+    assert done.returncode == 1
+    assert "ZeroDivisionError: deep inside" in done.stderr
 
 
 def test_a_wrong_command_line_under_mpi_is_said_once(mpirun: Launch) -> None:

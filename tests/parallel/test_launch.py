@@ -103,9 +103,15 @@ def test_a_foreign_launcher_is_refused(variables: dict[str, str], says: str) -> 
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("name", ["SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK"])
-def test_only_the_first_process_of_a_host_says_so(name: str) -> None:
-    done = status(**{"SLURM_PROCID": "1", name: "1"}, **STEP)
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"SLURM_PROCID": "1", "SLURM_LOCALID": "1", **STEP},
+        {"PMI_SIZE": "2", "MPI_LOCALRANKID": "1", "MPI4PY_LIBMPI": "/none"},
+    ],
+)
+def test_only_the_first_process_of_a_host_says_so(variables: dict[str, str]) -> None:
+    done = status(**variables)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
 

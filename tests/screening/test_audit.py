@@ -11,7 +11,7 @@ from tracss_hpc.screening.audit import (
     BLOCK_S,
     STEPS_PER_BLOCK,
     RunEvents,
-    audit_block,
+    audit_part,
     draw_samples,
     plan_samples,
 )
@@ -40,7 +40,7 @@ def without(events: RunEvents, rows: np.ndarray) -> RunEvents:
 
 @pytest.mark.parametrize("block", [0.0, BLOCK_S])
 def test_an_honest_run_passes(events: RunEvents, block: float) -> None:
-    count = audit_block(planted_problem(), block, WINDOW_S, EVERYONE, events)
+    count = audit_part(planted_problem(), block, min(block + BLOCK_S, WINDOW_S), EVERYONE, events)
     inside = (events.tca_us >= block * 1e6) & (events.tca_us < (block + BLOCK_S) * 1e6)
     assert len(count.missed) == 0
     assert len(count.invented) == 0
@@ -50,9 +50,9 @@ def test_an_honest_run_passes(events: RunEvents, block: float) -> None:
 
 @pytest.mark.parametrize("every", [5, 17, 60])
 def test_rows_lost_are_reported_as_missed(events: RunEvents, every: int) -> None:
-    honest = audit_block(planted_problem(), 0.0, WINDOW_S, EVERYONE, events)
+    honest = audit_part(planted_problem(), 0.0, BLOCK_S, EVERYONE, events)
     lost = np.arange(0, len(events.tca_us), every)
-    count = audit_block(planted_problem(), 0.0, WINDOW_S, EVERYONE, without(events, lost))
+    count = audit_part(planted_problem(), 0.0, BLOCK_S, EVERYONE, without(events, lost))
     gone = {
         (min(a, b), max(a, b), int(t // 1_000_000))
         for a, b, t in zip(
@@ -78,7 +78,7 @@ def test_rows_made_up_are_reported_as_invented(events: RunEvents) -> None:
     false = {"object1": 0, "object2": 77, "tca_us": 3_000_000_000, "miss_km": 1.0,
              "at_discontinuity": False}  # fmt: skip
     faked = RunEvents(**{f: np.append(x, x.dtype.type(false[f])) for f, x in fields.items()})
-    count = audit_block(planted_problem(), 0.0, WINDOW_S, EVERYONE, faked)
+    count = audit_part(planted_problem(), 0.0, BLOCK_S, EVERYONE, faked)
     assert [0, 77, 3_000_000_000] in count.invented.tolist()
     assert len(count.invented) == 3
     assert len(count.missed) == 2
@@ -86,7 +86,7 @@ def test_rows_made_up_are_reported_as_invented(events: RunEvents) -> None:
 
 def test_only_drawn_objects_are_judged(events: RunEvents) -> None:
     drawn = EVERYONE[10:40]
-    count = audit_block(planted_problem(), 0.0, WINDOW_S, drawn, without(events, EVERYONE[:0]))
+    count = audit_part(planted_problem(), 0.0, BLOCK_S, drawn, without(events, EVERYONE[:0]))
     assert np.isin(count.found[:, :2], drawn).any(axis=1).all()
     assert 0 < len(count.found) < (events.tca_us < BLOCK_S * 1e6).sum()
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.oracles.planted_world import WINDOW_S, oracle_objects, planted_catalog, planted_problem
 from tracss_hpc.constants import DAY_S
-from tracss_hpc.screening.special_pairs import find_closing_at_end, find_colocated
+from tracss_hpc.screening.special_pairs import closing_times, find_closing, find_colocated
 from tracss_hpc.screening.time_slice import ScreeningProblem, screen_slice
 
 
@@ -39,7 +39,7 @@ def test_a_span_that_ends_just_before_a_tca_lists_the_pair_instead() -> None:
         last = min(tca - early, float(problem.end_s.min()))
         if last < tca - early:
             continue
-        closing = find_closing_at_end(problem)
+        closing = find_closing(problem, closing_times(problem))
         hit = (closing.object1 == whole.object1[k]) & (closing.object2 == whole.object2[k])
         rows = screen_slice(problem, 0.0, np.ceil(tca)).conjunctions
         same = (rows.object1 == whole.object1[k]) & (rows.object2 == whole.object2[k])
@@ -54,6 +54,7 @@ def test_a_span_that_ends_just_before_a_tca_lists_the_pair_instead() -> None:
 
 
 def test_nothing_listed_is_opening() -> None:
-    closing = find_closing_at_end(planted_problem())
+    problem = planted_problem()
+    closing = find_closing(problem, closing_times(problem))
     assert (closing.range_rate_km_s < 0.0).all()
     assert (closing.object1 != closing.object2).all()

@@ -34,6 +34,7 @@ __all__ = [
     "reset",
     "set_requeue_exit",
     "start",
+    "start_again",
     "stop",
     "submit",
     "until",
@@ -195,6 +196,25 @@ def finish(cluster: Cluster, number: str, timeout: float = 90.0) -> dict[str, st
         return now if now["JobState"] in ENDED else {}
 
     return until(ended, f"job {number} has ended", timeout=timeout)
+
+
+def start_again(cluster: Cluster, number: str) -> None:
+    """Wait until a job is requeued, and spare it the two minutes that Slurm then holds it.
+
+    Not all of them: an old step that still ends takes the sockets of the new one with it, and a
+    node refuses a job for which it has seen a kill in the same second.
+    """
+
+    def requeued() -> bool:
+        now = job(cluster, number)
+        assert now["JobState"] in ("RUNNING", "COMPLETING", "PENDING"), f"it did not stop: {now}"
+        return now["JobState"] == "PENDING" and now["Restarts"] != "0"
+
+    until(requeued, f"job {number} is requeued")
+    steps = f"spool/*/*_{job(cluster, number)['JobId']}.*"
+    until(lambda: not list(cluster.folder.glob(steps)), f"the steps of job {number} are gone")
+    time.sleep(2.0)
+    ask(cluster, "scontrol", "update", f"job={number}", "StartTime=now")
 
 
 def until(condition: Callable[[], T], what: str, timeout: float = 60.0) -> T:

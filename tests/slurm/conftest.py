@@ -42,7 +42,7 @@ def serial_digest(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Digest of SETTINGS without any launcher."""
     folder = tmp_path_factory.mktemp("serial") / "run"
     done = subprocess.run(
-        [sys.executable, "-m", "tracss_hpc", "run", *SETTINGS, f"run.output={folder}"],
+        [sys.executable, "-m", "tracss_hpc", "run", "/dev/null", *SETTINGS, f"run.output={folder}"],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.oracles import planted
 from tests.slurm.cluster import Cluster, job, submit, until
 
-__all__ = ["JOBS", "SETTINGS", "TWO_NODES", "UNITS", "WORK", "begin", "shards"]
+__all__ = ["JOBS", "SETTINGS", "TWO_NODES", "UNITS", "WORK", "begin", "shards", "submission"]
 
 JOBS = Path(__file__).resolve().parents[2] / "jobs"
 TWO_NODES = ("--nodes=2", "--ntasks=2", "--ntasks-per-node=1")
@@ -22,8 +22,7 @@ UNITS = 48
 
 def begin(cluster: Cluster, folder: Path, *options: str, **settings: str) -> tuple[str, Path]:
     """Submit All vs All with WORK on two nodes and wait for its first units; job and directory."""
-    words = ("sbatch", "--parsable", *TWO_NODES, *options, str(JOBS / "all_vs_all.slurm"))
-    number = submit(cluster, folder, *words, *SETTINGS, WORK, settings=settings)
+    number = submit(cluster, folder, *submission(*options), settings=settings)
     output = folder / "runs" / f"all_vs_all-{number}"
 
     def under_way() -> bool:
@@ -32,6 +31,12 @@ def begin(cluster: Cluster, folder: Path, *options: str, **settings: str) -> tup
 
     until(under_way, f"job {number} has done three units", timeout=60.0)
     return number, output
+
+
+def submission(*options: str) -> tuple[str, ...]:
+    """Words that submit All vs All with WORK on two nodes; `options` of sbatch."""
+    script = str(JOBS / "all_vs_all.slurm")
+    return ("sbatch", "--parsable", *TWO_NODES, *options, script, *SETTINGS, WORK)
 
 
 def shards(output: Path) -> int:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +14,7 @@ import pytest
 
 from tests.slurm import cluster as slurm
 from tests.slurm.cluster import Cluster
-from tests.slurm.runs import JOBS, SETTINGS, UNITS, WORK, begin, shards
+from tests.slurm.runs import JOBS, SETTINGS, UNITS, WORK, begin, shards, submission
 from tracss_hpc.export.digest import digest_file
 
 
@@ -20,19 +24,6 @@ def requeue_exit(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[i
     slurm.set_requeue_exit(cluster, request.param)
     yield request.param
     slurm.set_requeue_exit(cluster, None)
-
-
-def requeued(cluster: Cluster, number: str) -> None:
-    """Wait until the job is back in the queue, and spare it the two minutes Slurm holds it."""
-
-    def waiting() -> bool:
-        now = slurm.job(cluster, number)
-        assert now["JobState"] not in ("FAILED", "COMPLETED", "CANCELLED"), now
-        return now["JobState"] == "PENDING" and now["Restarts"] == "1"
-
-    slurm.until(waiting, f"job {number} is requeued")
-    slurm.until(lambda: not slurm.ask(cluster, "squeue", "-h", "-t", "CG"), "nodes are free")
-    slurm.ask(cluster, "scontrol", "update", f"job={number}", "StartTime=now")
 
 
 def completed(cluster: Cluster, number: str, output: Path, digest: str) -> str:
@@ -50,11 +41,11 @@ def completed(cluster: Cluster, number: str, output: Path, digest: str) -> str:
 def test_usr1_requeues_once(cluster: Cluster, serial_digest: str, tmp_path: Path) -> None:
     number, output = begin(cluster, tmp_path)
     slurm.ask(cluster, "scancel", "--signal=USR1", number)
-    requeued(cluster, number)
-    done = shards(output)
-    assert 3 <= done < UNITS
+    slurm.start_again(cluster, number)
     log = completed(cluster, number, output, serial_digest)
-    assert f"stopped by SIGUSR1 with {done} of {UNITS} units done" in log
+    stopped = re.search(rf"stopped by SIGUSR1 with (\d+) of {UNITS} units done", log)
+    assert stopped
+    assert f"screening: {stopped[1]} of {UNITS} units done" in log, "it began where it stopped"
 
 
 @pytest.mark.usefixtures("requeue_exit")
@@ -71,10 +62,23 @@ def test_restarts_have_a_cap(cluster: Cluster, tmp_path: Path) -> None:
 def test_a_node_goes_down(cluster: Cluster, serial_digest: str, tmp_path: Path) -> None:
     number, output = begin(cluster, tmp_path)
     slurm.ask(cluster, "scontrol", "update", "nodename=n2", "state=down", "reason=test")
-    requeued(cluster, number)
+    slurm.start_again(cluster, number)
+    assert slurm.job(cluster, number)["JobState"] == "PENDING", "it wants two nodes"
     assert shards(output) >= 3
     slurm.ask(cluster, "scontrol", "update", "nodename=n2", "state=resume")
     completed(cluster, number, output, serial_digest)
+
+
+def test_a_killed_rank_ends_the_job(cluster: Cluster, serial_digest: str, tmp_path: Path) -> None:
+    number, output = begin(cluster, tmp_path)
+    pid = json.loads((output / "progress.json").read_text())["pid"]
+    os.kill(pid, signal.SIGKILL)
+    ended = slurm.finish(cluster, number)
+    assert (ended["JobState"], ended["Restarts"]) == ("FAILED", "0"), "code 75 alone is requeued"
+    assert 3 <= shards(output) < UNITS
+    again = slurm.submit(cluster, tmp_path, *submission(), f"run.output={output}")
+    assert slurm.finish(cluster, again)["JobState"] == "COMPLETED"
+    assert digest_file(output / "results.h5") == serial_digest
 
 
 def test_an_urgent_job_takes_the_nodes(
@@ -84,7 +88,7 @@ def test_an_urgent_job_takes_the_nodes(
     words = ("sbatch", "--parsable", "--partition=urgent", "--nodes=2", "--exclusive")
     urgent = slurm.submit(cluster, tmp_path, *words, "--output=urgent.log", "--wrap=hostname")
     assert slurm.finish(cluster, urgent)["JobState"] == "COMPLETED"
-    requeued(cluster, number)
+    slurm.start_again(cluster, number)
     completed(cluster, number, output, serial_digest)
 
 
@@ -95,7 +99,7 @@ def test_scancel_leaves_a_checkpoint(cluster: Cluster, serial_digest: str, tmp_p
     assert (ended["JobState"], ended["Restarts"]) == ("CANCELLED", "0"), "it must not come back"
     assert 3 <= shards(output) < UNITS
     done = subprocess.run(
-        ["tracss-hpc", "run", "--resume", *SETTINGS, WORK, f"run.output={output}"],
+        ["tracss-hpc", "run", "/dev/null", "--resume", *SETTINGS, WORK, f"run.output={output}"],
         env=cluster.environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -115,7 +119,7 @@ def test_one_element_of_a_sweep_is_requeued_alone(
     numbers = {slurm.job(cluster, f"{array}_{k}")["JobId"]: k for k in "01"}
     chosen = numbers[array]
     slurm.ask(cluster, "scancel", "--signal=USR1", f"{array}_{chosen}")
-    requeued(cluster, f"{array}_{chosen}")
+    slurm.start_again(cluster, f"{array}_{chosen}")
     assert slurm.finish(cluster, merge)["JobState"] == "COMPLETED"
     restarts = {k: slurm.job(cluster, f"{array}_{k}")["Restarts"] for k in "01"}
     assert restarts == {k: "1" if k == chosen else "0" for k in "01"}

@@ -50,7 +50,7 @@ def test_payload_vs_all_with_variables(cluster: Cluster, tmp_path: Path) -> None
 
 def test_a_launcher_without_mpi_is_refused(cluster: Cluster, tmp_path: Path) -> None:
     done = subprocess.run(
-        ["srun", "--mpi=none", *TWO_NODES, "tracss-hpc", "run", *SETTINGS],
+        ["srun", "--mpi=none", *TWO_NODES, "tracss-hpc", "run", "/dev/null", *SETTINGS],
         env=cluster.environment, cwd=tmp_path, capture_output=True, text=True, timeout=60,
         check=False,
     )  # fmt: skip

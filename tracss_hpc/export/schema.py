@@ -76,6 +76,7 @@ _BY_GROUP = {
     ("stages", "group"): ColumnInfo("", "pairs asked for: all pairs, or those with a non-LEO one"),
     ("stages", "start_hours"): ColumnInfo("h", "start of the slice since run start"),
     ("stages", "stop_hours"): ColumnInfo("h", "end of the slice since run start"),
+    ("stages", "session"): ColumnInfo("", "0: screened by the first process, 1: after one restart"),
     ("stages", "rank"): ColumnInfo("", "rank that screened the unit"),
     ("stages", "objects"): ColumnInfo("", "trajectories present"),
     ("stages", "pairs_tested"): ColumnInfo("", "pair tests, over all steps"),

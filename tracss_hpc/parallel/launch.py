@@ -27,11 +27,13 @@ from tracss_hpc.parallel.ending import end_job_on_error
 
 __all__ = ["communicator", "launched_size", "library_report"]
 
-#: Where launchers say how many processes they started: MPICH, Intel, Cray and `srun --mpi=pmi2`;
-#: Open MPI; MVAPICH.
-_SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
-#: Where they say which of the processes of its host one is.
-_LOCAL_RANKS = ("MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_RANK")
+#: Where launchers say how many processes they started, and which of its host's this one is:
+#: MPICH, Intel, Cray and `srun --mpi=pmi2` (the place only mpiexec); Open MPI; MVAPICH.
+_LAUNCHERS = {
+    "PMI_SIZE": "MPI_LOCALRANKID",
+    "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_LOCAL_RANK",
+    "MV2_COMM_WORLD_SIZE": "MV2_COMM_WORLD_LOCAL_RANK",
+}
 #: A process that has nothing to say lets the one that has be read before the launcher, seeing
 #: the first end that is not 0, kills the rest [s].
 _LISTENING_S = 3.0
@@ -66,7 +68,7 @@ def communicator() -> Comm | None:
     try:
         comm = _start_mpi(size, variable)
     except UsageError as error:
-        if not _is_first_on_host():
+        if not _is_first_on_host(variable):
             time.sleep(_LISTENING_S)
             raise SystemExit(error.exit_code) from None
         raise
@@ -93,7 +95,7 @@ def library_report() -> dict[str, str]:
 
 def _launcher_counts() -> dict[str, int]:
     """What each launcher around this process says, by its variable."""
-    counts = {name: int(os.environ[name]) for name in _SIZES if _is_number(name)}
+    counts = {name: int(os.environ[name]) for name in _LAUNCHERS if _is_number(name)}
     # Inside a step mpirun's own daemons are Slurm's tasks, so a launcher's word goes first. A batch
     # script itself is step 4294967291 ("batch"): it has no ranks.
     step = os.environ.get("SLURM_STEP_ID")
@@ -108,12 +110,11 @@ def _is_number(name: str) -> bool:
     return os.environ.get(name, "").isdigit()
 
 
-def _is_first_on_host() -> bool:
-    """Whether a launcher gave this process the first place on its host, or none told."""
-    told = [os.environ[name] for name in _LOCAL_RANKS if name in os.environ]
-    # Slurm's place is that of the outer task when mpirun was started inside a step.
-    told = told or [os.environ.get("SLURM_LOCALID", "0")]
-    return "0" in told
+def _is_first_on_host(variable: str) -> bool:
+    """Whether the launcher that set `variable` put this process first on its host."""
+    # Slurm's own word comes last: inside mpirun it is the place of mpirun.
+    slurm = os.environ.get("SLURM_LOCALID", "0")
+    return os.environ.get(_LAUNCHERS.get(variable, ""), slurm) == "0"
 
 
 def _start_mpi(size: int, variable: str) -> Comm:

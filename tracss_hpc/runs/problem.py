@@ -7,6 +7,7 @@ every rank: the catalog is read on rank 0 and handed round as columns.
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,10 +95,14 @@ def read_input(config: Config) -> RunInput:
         read = read_catalog([gp] if isinstance(gp, str) else gp, strict=config.catalog.strict)
         catalog, rejected = read.catalog, read.rejected
         inputs = [{"role": "gp", **item} for item in read.inputs]
+    records: dict[str, int] = {}
     if config.catalog.satcat:
-        catalog = apply_satcat(catalog, read_satcat(config.catalog.satcat))
+        satcat = read_satcat(config.catalog.satcat)
+        catalog, records["satcat"] = apply_satcat(catalog, satcat), len(satcat.designator)
     table = read_hbr_table(config.catalog.hbr_table) if config.catalog.hbr_table else None
     catalog = assign_hbr(catalog, table)
+    if table is not None:
+        records["hbr_table"] = len(table.designator)
 
     start = _start(config, catalog)
     status = select_element_sets(catalog, start, config.catalog.max_age_days).astype("<U16")
@@ -120,7 +125,7 @@ def read_input(config: Config) -> RunInput:
     volumes = _volumes(config, regime)
     notes += _leap_seconds(start, float(volumes.span_days.max()))
     return RunInput(
-        catalog, rejected, inputs + _tables(config), start, regime, volumes,
+        catalog, rejected, inputs + _tables(config, records), start, regime, volumes,
         _primaries(config, catalog, status), status, *_sources(config, catalog), notes,
     )  # fmt: skip
 
@@ -174,8 +179,8 @@ def set_ends(
     return ended, status, status_time
 
 
-def _tables(config: Config) -> list[dict[str, object]]:
-    """The other files that decide on the result, as `inputs` of the ledger."""
+def _tables(config: Config, records: dict[str, int]) -> list[dict[str, object]]:
+    """The other files that decide on the result, as `inputs` of the ledger; `records` by role."""
     named = {
         "satcat": config.catalog.satcat,
         "hbr_table": config.catalog.hbr_table,
@@ -183,10 +188,16 @@ def _tables(config: Config) -> list[dict[str, object]]:
     }
     files = [(role, Path(path)) for role, path in named.items() if path]
     primaries = config.catalog.primaries
-    words = [] if isinstance(primaries, str) else [Path(str(word)) for word in primaries]
-    files += [("primaries", path) for path in words if path.is_file()]
+    words = [] if isinstance(primaries, str) else [os.path.expanduser(str(p)) for p in primaries]
+    files += [("primaries", Path(word)) for word in words if Path(word).is_file()]
     return [
-        {"path": str(path), "role": role, "sha256": file_sha256(path), "bytes": path.stat().st_size}
+        {
+            "path": str(path),
+            "role": role,
+            "sha256": file_sha256(path),
+            "bytes": path.stat().st_size,
+            **({"records_read": records[role]} if role in records else {}),
+        }
         for role, path in files
     ]
 

@@ -16,7 +16,6 @@ import json
 import logging
 import os
 import platform
-import resource
 import sys
 import threading
 import time
@@ -27,6 +26,7 @@ from types import TracebackType
 from typing import Literal, TextIO
 
 from tracss_hpc.atomic import write_atomically
+from tracss_hpc.provenance import peak_memory_mb
 
 __all__ = ["Forecast", "Progress", "ProgressFile", "State", "StderrHandler", "Style"]
 
@@ -339,12 +339,12 @@ def _with_bar(text: str, fraction: float, columns: int) -> str:
 
 def _memory_mb() -> tuple[float, float]:
     """Memory of this process now and at its peak [MB]."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+    peak = peak_memory_mb()
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:  # no Linux
         return peak, peak
-    return pages * resource.getpagesize() / 2.0**20, peak
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2.0**20, peak
 
 
 def _rate(per_min: float) -> str:

@@ -384,16 +384,19 @@ def _attributes(
 
 def _source(run_input: RunInput) -> str:
     """The input in a few words: file names, or the built-in population."""
-    names = [Path(str(item["path"])).name for item in run_input.inputs]
+    names = [Path(str(item["path"])).name for item in run_input.inputs if item["role"] == "gp"]
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more files"
 
 
 def _log_input(run_input: RunInput, seconds: float) -> None:
     for item in run_input.inputs:
-        _log.info(
-            "read %s: %s records, %s rejected",
-            item["path"], item["records_read"], item["records_rejected"],
-        )  # fmt: skip
+        if item["role"] == "gp":
+            _log.info(
+                "read %s: %s records, %s rejected",
+                item["path"], item["records_read"], item["records_rejected"],
+            )  # fmt: skip
+        else:
+            _log.info("read %s (%s)", item["path"], item["role"])
     rejected = run_input.rejected
     for k in range(min(len(rejected), _LISTED)):
         _log.warning(

@@ -7,6 +7,7 @@ is in screening.audit; this only spreads it.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -27,8 +28,9 @@ from tracss_hpc.screening.audit import (
     BLOCK_S,
     STEPS_PER_BLOCK,
     RunEvents,
-    audit_block,
+    audit_part,
     draw_samples,
+    part_edges,
     plan_samples,
 )
 from tracss_hpc.screening.special_pairs import closing_times, find_closing
@@ -62,19 +64,24 @@ def audit_groups(
         _join([read_events(t, t + BLOCK_S) for t in drawn]) if rank_size(comm)[0] == 0 else None,
     )
     samples = plan_samples(samples, run, min_conjunctions)
-    blocks = np.unique(samples.start_s)
+    parts = [
+        (block, a, b)
+        for block in np.unique(samples.start_s).tolist()
+        for a, b in itertools.pairwise(part_edges(block, window_s).tolist())
+    ]
     own: dict[str, list[NDArray[np.int64]]] = {"found": [], "missed": [], "invented": []}
-    for number in work_queue(comm, len(blocks)):
-        objects = samples.objects[samples.start_s == blocks[number]]
-        count = audit_block(problem, float(blocks[number]), window_s, objects, run)
+    for number in work_queue(comm, len(parts)):
+        block, start_s, stop_s = parts[number]
+        objects = samples.objects[samples.start_s == block]
+        count = audit_part(problem, start_s, stop_s, objects, run)
         for name, events in own.items():
             events.append(getattr(count, name))
     empty = np.empty((0, 3), np.int64)
-    parts = gather_arrays(comm, {k: np.concatenate([*v, empty]) for k, v in own.items()})
-    if not parts:
+    counts = gather_arrays(comm, {k: np.concatenate([*v, empty]) for k, v in own.items()})
+    if not counts:
         return {}, {"statement": ""}
     found, missed, invented = (
-        np.unique(np.concatenate([p[name] for p in parts]), axis=0) for name in own
+        np.unique(np.concatenate([p[name] for p in counts]), axis=0) for name in own
     )
     pair_steps = len(samples) * len(regimes) * STEPS_PER_BLOCK
     attributes = {

@@ -20,11 +20,12 @@ from tracss_hpc.screening.exhaustion import STEP_S, find_approaches, sample_posi
 from tracss_hpc.screening.time_slice import ScreeningProblem
 
 __all__ = [
-    "STEPS_PER_BLOCK", "AuditCount", "AuditSamples", "RunEvents", "audit_block",
-    "draw_samples", "plan_samples",
+    "BLOCK_S", "STEPS_PER_BLOCK", "AuditCount", "AuditSamples", "RunEvents", "audit_part",
+    "draw_samples", "part_edges", "plan_samples",
 ]  # fmt: skip
 
 BLOCK_S = 6 * 3600.0
+PART_S = 3600.0  # ranks share a block out by the hour; the samples in memory are of one hour
 MAX_BLOCKS = 2  # distinct blocks a run draws from: each costs one propagation of the catalog
 STEPS_PER_BLOCK = int(BLOCK_S / STEP_S)
 FACE_KM = 1e-3  # within 1 m of a face either answer is right [screening contract]
@@ -123,26 +124,35 @@ def plan_samples(
     return samples
 
 
-def audit_block(
+def part_edges(block_s: float, window_s: float) -> NDArray[np.float64]:
+    """Ends of the parts of the block at `block_s`, cut off at the end of the window [s].
+
+    A conjunction within a millisecond of an end is left out of the count on both sides: brute
+    force, which finds a TCA to some 0.1 ms, cannot say which part has it.
+    """
+    stop_s = min(block_s + BLOCK_S, window_s)
+    return np.append(np.arange(block_s, stop_s, PART_S), stop_s)
+
+
+def audit_part(
     problem: ScreeningProblem,
     start_s: float,
-    window_s: float,
+    stop_s: float,
     objects: NDArray[np.int64],
     conjunctions: RunEvents,
 ) -> AuditCount:
-    """Screen `objects` against all in the block at `start_s` and compare with the run's rows.
+    """Screen `objects` against all in [start_s, stop_s) and compare with the run's rows.
 
     Parameters
     ----------
     problem : ScreeningProblem
-    start_s, window_s : float
-        Start of the block; end of the run window [s].
+    start_s, stop_s : float
+        Part of a block [s since run start].
     objects : ndarray of int
-        Rows drawn for this block.
+        Rows drawn for the block.
     conjunctions : RunEvents
         All rows of the run (those of other objects and times are ignored).
     """
-    stop_s = min(start_s + BLOCK_S, window_s)
     until = np.where(problem.end_s <= start_s, -np.inf, problem.end_s - 1.0)
     r, speed = sample_positions(problem.trajectories, start_s, stop_s, until)
     catching = problem.primary & (problem.span_s > start_s)
