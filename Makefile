@@ -23,7 +23,7 @@ help:
 	@echo '                 DAYS=1 (or table: the spans of the handbook)  CATALOG=FILE  OUT=DIR  CORES=N'
 	@echo 'make test        lint, types and all tests under a minute each'
 	@echo 'make test-long   the tests that take longer'
-	@echo 'make test-slurm  the job scripts, on a Slurm cluster of two simulated nodes (root, slurm-wlm)'
+	@echo 'make test-slurm  the job scripts, on a Slurm cluster of two simulated nodes'
 	@echo 'make bench       benchmarks'
 	@echo 'make build       wheel and source archive into dist/'
 	@echo 'make clean       remove what was built (not $(VENV), not runs/)'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import re
 import subprocess
 import sys
 import types
@@ -18,12 +19,13 @@ import pytest
 
 from tracss_hpc.cli import main
 from tracss_hpc.config import Config
-from tracss_hpc.errors import InputDataError, UsageError
+from tracss_hpc.errors import InputDataError, Interrupted, UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
 ALL_VS_ALL = str(ROOT / "configs" / "all_vs_all.toml")
+VERBS = "run, plan, show, export, digest, compare, status"
 LATER_VERBS = [
-    "assess", "plan", "prepare", "on-demand", "trade", "report", "validate", "sweep", "events",
+    "assess", "prepare", "on-demand", "trade", "report", "validate", "sweep", "events",
     "routine", "catalog", "cdm",
 ]  # fmt: skip
 Screen = Callable[[Callable[..., Any]], None]
@@ -86,9 +88,19 @@ def shell(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     [
         ([], "required: VERB"),
         (["stauts"], "unknown verb 'stauts', did you mean status?"),
-        (["xyz"], "unknown verb 'xyz'. This version has run, show"),
+        (["xyz"], f"unknown verb 'xyz'. This version has {VERBS}"),
         (["--verbose", "status"], "unknown word '--verbose'"),
-        (["run"], "required: CONFIG"),
+        (["run"], "run: give a configuration file (samples are in configs/), or --from"),
+        (["run", "--resume"], "run: give a configuration file (samples are in configs/)"),
+        (["run", ALL_VS_ALL, "--force", "--resume"], "--force begins anew and --resume goes on"),
+        (["run", ALL_VS_ALL, "--max-hours", "0"], "0 is not a number of hours > 0"),
+        (["run", ALL_VS_ALL, "--max-hours", "nan"], "nan is not a number of hours > 0"),
+        (["run", ALL_VS_ALL, "--progress", "dots"], "invalid choice: 'dots'"),
+        (["run", "--from", "none.h5"], "none.h5: no such file"),
+        (["run", "--from", "none.h5", "--force", "--resume"], "give one of them"),
+        (["plan"], "required: CONFIG"),
+        (["plan", "run.days=1"], "plan: the first word must be a configuration file"),
+        (["plan", ALL_VS_ALL, "--ranks", "0"], "0 is not a count >= 1"),
         (["run", "run.days=1"], "must be a configuration file, not 'run.days=1'"),
         (["run", "none.toml"], "none.toml: no such configuration file"),
         (["run", ALL_VS_ALL, "run.dayz=1"], "did you mean run.days?"),
@@ -121,10 +133,10 @@ def test_bad_usage_ends_with_2(
 @pytest.mark.parametrize("verb", LATER_VERBS)
 def test_later_verbs_say_not_yet(capsys: pytest.CaptureFixture[str], verb: str) -> None:
     assert main([verb, "--help"]) == 2
-    assert f"{verb}: not yet; this version has run, show, export" in capsys.readouterr().err
+    assert f"{verb}: not yet; this version has {VERBS}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", ["", "run", "show", "export", "digest", "compare", "status"])
+@pytest.mark.parametrize("verb", ["", *VERBS.split(", ")])
 def test_help_of_each_verb(capsys: pytest.CaptureFixture[str], verb: str) -> None:
     assert main([*verb.split(), "--help"]) == 0
     assert "usage: tracss-hpc" in capsys.readouterr().out
@@ -140,17 +152,43 @@ def test_run_passes_the_resolved_configuration(
 ) -> None:
     calls = []
 
-    def run_screening(config: Config, *, comm: object, force: bool) -> str:
-        calls.append((config.run.days, config.run.seed, comm, force))
+    def run_screening(config: Config, **options: object) -> str:
+        calls.append((config.run.days, config.run.seed, options))
         return "summary"
 
+    plain = {
+        "comm": None, "force": False, "resume": False, "max_hours": None, "progress": "auto",
+    }  # fmt: skip
     screen_with(run_screening)
     assert main(["run", ALL_VS_ALL, "run.days=2", "--force", "run.seed=7"]) == 0
-    assert calls == [(2.0, 7, None, True)]
+    assert calls == [(2.0, 7, {**plain, "force": True})]
     assert capsys.readouterr().out == "summary\n"
     assert main(["run", ALL_VS_ALL, "--quiet"]) == 0
-    assert calls[1] == ("table", 1, None, False)
+    assert calls[1] == ("table", 1, plain)
     assert capsys.readouterr().out == ""
+    words = ["--resume", "--max-hours", "1.5", "--progress", "none"]
+    assert main(["run", *words, ALL_VS_ALL]) == 0
+    assert calls[2][2] == {**plain, "resume": True, "max_hours": 1.5, "progress": "none"}
+
+
+def test_run_from_passes_all_words_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def repeat_run(path: Path, overrides: list[str], **options: object) -> int:
+        calls.append((path, overrides, options["resume"]))
+        return 1
+
+    module = types.ModuleType("tracss_hpc.runs.repeat")
+    module.repeat_run = repeat_run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tracss_hpc.runs.repeat", module)
+    assert main(["run", "--from", "a.h5"]) == 1  # the digests differ
+    assert main(["run", "--from", "a.h5", "run.output=b", "run.days=1", "--resume"]) == 1
+    assert main(["run", "run.output=b", "--from", "a.h5"]) == 1
+    assert calls == [
+        (Path("a.h5"), [], False),
+        (Path("a.h5"), ["run.output=b", "run.days=1"], True),
+        (Path("a.h5"), ["run.output=b"], False),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -160,6 +198,7 @@ def test_run_passes_the_resolved_configuration(
         (UsageError("the directory is not empty"), 2, "the directory is not empty", False),
         (KeyboardInterrupt(), 130, "tracss-hpc: interrupted", False),
         (SystemExit(75), 75, "", False),
+        (Interrupted("stopped by SIGUSR1"), 75, "tracss-hpc: stopped by SIGUSR1", False),
         (ZeroDivisionError("a defect"), 1, "ZeroDivisionError: a defect", True),
     ],
 )
@@ -190,9 +229,12 @@ def test_log_goes_to_stderr_unless_quiet(
 
     screen_with(run_screening)
     main(["run", ALL_VS_ALL])
-    assert capsys.readouterr().err == "stage done\nstage odd\n"
+    stamp = r"\[ *\d+\.\d s\] "
+    said = capsys.readouterr().err
+    assert re.fullmatch(f"{stamp}stage done\n{stamp}WARNING stage odd\n", said), said
     main(["run", ALL_VS_ALL, "--quiet"])
-    assert capsys.readouterr().err == "stage odd\n"
+    said = capsys.readouterr().err
+    assert re.fullmatch(f"{stamp}WARNING stage odd\n", said), said
 
 
 def test_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tracss_hpc.config import FILTERS, UniformVolume, config_hash, describe, resolve, to_toml
-from tracss_hpc.errors import ConfigError, NotYetError
+from tracss_hpc.config import (
+    FILTERS,
+    UniformVolume,
+    config_hash,
+    describe,
+    resolve,
+    stored_settings,
+    to_toml,
+)
+from tracss_hpc.errors import ConfigError, InputDataError, NotYetError
 from tracss_hpc.screening import time_slice
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -250,6 +258,20 @@ def test_resolved_text_reads_back_identically(tmp_path: Path, words: list[str]) 
     assert again == config
     assert to_toml(again) == text
     assert config_hash(again) == config_hash(config)
+
+
+def test_stored_settings_resolve_to_the_same() -> None:
+    words = ["run.days=0.1", 'catalog.primaries=[5, "ISS*"]', "export.cdm=[]"]
+    config = resolve(None, words)
+    settings = stored_settings(to_toml(config), "results.h5")
+    assert settings["run.days"] == 0.1
+    assert resolve(None, settings) == config
+
+
+def test_stored_settings_that_are_no_toml() -> None:
+    with pytest.raises(InputDataError, match=r"results\.h5: attribute config is no TOML") as caught:
+        stored_settings("[run", "results.h5")
+    assert caught.value.file == "results.h5"
 
 
 def test_resolved_text_has_every_key() -> None:

@@ -110,6 +110,10 @@ class RunLedger:
             stage.wall_s = time.perf_counter() - wall
             stage.cpu_s = time.process_time() - cpu
 
+    def add_startup(self) -> None:
+        """Note what this process has taken so far: its start, imports, MPI."""
+        self.stages.append(Stage("start-up", _process_age_s(), time.process_time()))
+
     def add_ranks(self, cpu_s: Sequence[Sequence[float]], peak_memory_mb: Sequence[float]) -> None:
         """Note the processor seconds of each stage and the peak memory, of each rank."""
         for stage, seconds in zip(self.stages, zip(*cpu_s, strict=True), strict=True):
@@ -202,6 +206,15 @@ def peak_memory_mb() -> float:
         return int(status.partition("VmHWM:")[2].split()[0]) / 1024.0
     except (OSError, IndexError):
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+
+
+def _process_age_s() -> float:
+    """Wall seconds since this process was started [proc(5): stat, field 22, in clock ticks]."""
+    try:
+        stat = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return time.process_time()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(stat[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def git_commit() -> str:

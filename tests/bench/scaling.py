@@ -175,13 +175,14 @@ def draw(plans: dict[int, tuple[list[Plan], list[Plan]]], when: str) -> None:
 
 
 def main(kept: Path | None) -> None:
+    when, measured = f"{dt.date.today().isoformat()}, {processor()}", {}
     if kept is not None and kept.exists():
-        measured, when = pickle.loads(kept.read_bytes())
-    else:
-        when = f"{dt.date.today().isoformat()}, {processor()}"
-        measured = {objects: measure(objects) for objects in SIZES}
-        if kept is not None:
-            kept.write_bytes(pickle.dumps((measured, when)))
+        when, measured = pickle.loads(kept.read_bytes())
+    for objects in SIZES:
+        if objects not in measured:
+            measured[objects] = measure(objects)
+            if kept is not None:
+                kept.write_bytes(pickle.dumps((when, measured)))
     config = configuration("not read again")
     plans, lines = {}, [f"Measured {when}.", ""]
     for objects, calibration in measured.items():

@@ -15,10 +15,11 @@ from tracss_hpc.epochs import Epoch, parse_epoch
 from tracss_hpc.export.cdm import (
     RunFacts,
     build_cdms,
+    count_repeats,
     make_message_ids,
     write_cdms,
 )
-from tracss_hpc.export.cdm_selection import select_conjunctions
+from tracss_hpc.export.cdm_selection import SELECTION_COLUMNS, select_conjunctions
 from tracss_hpc.messages.cdm import CDM_LINES, COVARIANCE_KEYWORDS, CdmTable
 from tracss_hpc.messages.cdm_read import read_cdms
 from tracss_hpc.messages.cdm_write import CDM_FORMATS, CdmFormat
@@ -294,6 +295,29 @@ def test_message_ids_do_not_depend_on_the_selection(
     assert table.columns["MESSAGE_ID"].tolist() == [ids[7], ids[3], ids[20]]
 
 
+def test_chosen_rows_alone_give_the_messages_of_the_whole_run(
+    objects: Columns, conjunctions: Columns, tmp_path: Path
+) -> None:
+    """A large run is exported from the chosen rows, with the repeats counted over all."""
+    conjunctions["tca"][::2] = 10.0
+    conjunctions["sat1_object_designator"][::2] = 5
+    conjunctions["sat2_object_designator"][::2] = 11
+    needed = (*SELECTION_COLUMNS, "object1", "object2")
+    little = {name: conjunctions[name] for name in needed if name in conjunctions}
+    repeats = count_repeats(objects, little, FACTS)
+    assert repeats.max() > 5
+    rows = np.array([7, 3, 20, 4, 6])
+    chosen = {name: column[rows] for name, column in conjunctions.items()}
+    whole = write_cdms(
+        tmp_path / "whole", objects, conjunctions, FACTS, rows=rows, formats=CDM_FORMATS
+    )
+    alone = write_cdms(
+        tmp_path / "alone", objects, chosen, FACTS, repeats=repeats[rows], formats=CDM_FORMATS
+    )
+    for one, other in zip(whole, alone, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
 # --- filters --------------------------------------------------------------------------------
 
 
@@ -334,6 +358,13 @@ def test_selection_by_hand(
     assert selection.rows.tolist() == rows
     assert dict(selection.left_out) == left_out
     assert len(rows) + sum(left_out.values()) == 4
+
+
+def test_selection_needs_its_columns_only(four: Columns) -> None:
+    assert set(SELECTION_COLUMNS) == four.keys()
+    without = {name: column for name, column in four.items() if name != "collision_probability"}
+    assert select_conjunctions(without, min_pc=1e-9).rows.tolist() == []
+    assert select_conjunctions(without, max_count=2).rows.tolist() == [3, 0]
 
 
 def test_selection_of_nothing(four: Columns) -> None:

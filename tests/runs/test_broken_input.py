@@ -445,7 +445,7 @@ def test_results_file_with_a_gap_cannot_be_exported(
         (["export", "good.h5", "cdm"], ("'cdm': an override is section.key=value",)),
         (["show", "good.h5", "--object", "7"], ("object 7 is not in good.h5", "1 objects")),
         (["show", "good.h5", "--top", "-1"], ("-1 is not a count >= 1",)),
-        (["report", "good.h5"], ("report: not yet", "this version has run, show")),
+        (["report", "good.h5"], ("report: not yet", "this version has run, plan, show")),
         (["shwo", "good.h5"], ("unknown verb 'shwo'", "did you mean show?")),
     ],
 )

@@ -11,6 +11,7 @@ import io
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -139,7 +140,9 @@ def test_a_run_leaves_its_products_and_prints_the_summary(
 ) -> None:
     path, done = process
     names = {p.name for p in path.parent.iterdir()}
-    assert names == {"results.h5", "run.log", "provenance.json", "summary.txt", "cdm", "plots"}
+    assert names == {
+        "results.h5", "run.log", "provenance.json", "progress.json", "summary.txt", "cdm", "plots"
+    }  # fmt: skip
     assert {p.name for p in (path.parent / "cdm").iterdir()} == {f"cdms.{f}" for f in FORMATS}
     assert all(p.read_bytes()[:4] == b"\x89PNG" for p in (path.parent / "plots").iterdir())
     assert done.stdout == (path.parent / "summary.txt").read_text()
@@ -151,7 +154,9 @@ def test_a_run_leaves_its_products_and_prints_the_summary(
     assert provenance["inputs"][0]["records_rejected"] == 1
     log = (path.parent / "run.log").read_text()
     for line in done.stderr.splitlines():
-        assert line in log
+        stamped = re.fullmatch(r"\[ *\d+\.\d s\] (.*)", line)
+        assert stamped, line
+        assert stamped[1] in log
 
 
 def test_rejected_stale_and_duplicate_records_are_listed(
@@ -422,7 +427,7 @@ def test_force_replaces_a_run(
 def _started(
     folder: Path, words: tuple[str, ...], *launcher: str
 ) -> Iterator[subprocess.Popen[str]]:
-    """A run of many units that has begun to screen; nothing of it is left behind."""
+    """A run of many units that has finished one at least; nothing of it is left behind."""
     with subprocess.Popen(
         [
             *launcher, sys.executable, "-m", "tracss_hpc", "run", CONFIG, *words, "run.days=60",
@@ -431,8 +436,9 @@ def _started(
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         try:
-            assert process.stderr is not None
-            assert any("unit " in line for line in process.stderr)
+            while not list(folder.glob("checkpoint/unit-*.h5")):
+                assert process.poll() is None, process.communicate()[1]
+                time.sleep(0.05)
             yield process
         finally:
             process.kill()
@@ -448,7 +454,12 @@ def test_interrupt_ends_a_run(words: tuple[str, ...], tmp_path: Path) -> None:
     assert out == ""
     assert error.splitlines()[-1] == "tracss-hpc: interrupted"
     assert "Traceback" not in error
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"run.log", "provenance.json"}
+    left = {"run.log", "provenance.json", "progress.json", "checkpoint"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == left
+    assert json.loads((tmp_path / "out" / "progress.json").read_text())["state"] == "stopped"
+    names = {p.name for p in (tmp_path / "out" / "checkpoint").iterdir()}
+    assert "manifest.json" in names
+    assert all(name.startswith("unit-") for name in names - {"manifest.json"})
 
 
 def test_a_killed_rank_ends_the_job(words: tuple[str, ...], tmp_path: Path) -> None:

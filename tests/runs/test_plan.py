@@ -11,7 +11,7 @@ import pytest
 
 from tests.oracles import planted
 from tracss_hpc.config import Config, resolve
-from tracss_hpc.errors import ConfigError
+from tracss_hpc.errors import ConfigError, UsageError
 from tracss_hpc.export.hdf5 import read_results
 from tracss_hpc.runs.plan import (
     SCREEN_PARTS,
@@ -169,6 +169,20 @@ def test_two_groups_are_probed_apart() -> None:
         ("all pairs", 20),
         ("non-LEO", 20),
     ]
+
+
+@pytest.mark.parametrize("days", [1e-5, 1e-3])
+def test_a_window_of_seconds_can_be_planned(tmp_path: Path, days: float) -> None:
+    words = {**planted_words(tmp_path), "run.days": days, "audit.max_pair_steps": 0}
+    plan = predict(calibrate(resolve(None, words)), resolve(None, words), 3)
+    assert plan.groups["all pairs"][0] == 1
+    assert np.isfinite(plan.total_wall_s)
+    assert plan.wall_s["audit"] == 0.0
+
+
+def test_no_ranks_is_refused_before_anything_is_read(config: Config) -> None:
+    with pytest.raises(UsageError, match="--ranks 0"):
+        plan_run(config, 0)
 
 
 def test_bad_input_is_told_as_by_a_run(tmp_path: Path) -> None:

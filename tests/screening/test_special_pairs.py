@@ -58,3 +58,29 @@ def test_nothing_listed_is_opening() -> None:
     closing = find_closing(problem, closing_times(problem))
     assert (closing.range_rate_km_s < 0.0).all()
     assert (closing.object1 != closing.object2).all()
+
+
+def test_ends_looked_at_one_by_one_give_the_same() -> None:
+    """The ranks of a run share the ends and lay what they found end to end."""
+    problem = planted_problem()
+    span_s = np.full(len(problem.primary), WINDOW_S)
+    span_s[::3] = 0.5 * WINDOW_S
+    volumes = dataclasses.replace(problem.volumes, span_days=span_s / DAY_S)
+    problem = dataclasses.replace(problem, volumes=volumes)
+    times = closing_times(problem)
+    assert {WINDOW_S, 0.5 * WINDOW_S} <= set(times.tolist())
+    assert set((problem.end_s[problem.end_s < WINDOW_S] - 1.0).tolist()) <= set(times.tolist())
+    whole = find_closing(problem, times)
+    parts = [find_closing(problem, times[k : k + 1]) for k in range(len(times))]
+    assert len(whole.t) > 0
+    for field in dataclasses.fields(whole):
+        joined = np.concatenate([getattr(part, field.name) for part in parts])
+        np.testing.assert_array_equal(joined, getattr(whole, field.name))
+    nothing = find_closing(problem, times[:0])
+    assert [len(getattr(nothing, field.name)) for field in dataclasses.fields(nothing)] == [0] * 5
+
+
+def test_no_end_before_the_start() -> None:
+    problem = planted_problem()
+    ended = dataclasses.replace(problem, end_s=np.full(len(problem.primary), 0.5))
+    assert closing_times(ended).tolist() == []

@@ -5,11 +5,13 @@ munge, no accounting, no system service, so it stands in a second and leaves not
 
     pytest -- slurmctld -D
            |- slurmd -D -N n1 -- slurmstepd -- batch script, ranks
-           '- slurmd -D -N n2 -- slurmstepd -- ranks
+           |- slurmd -D -N n2 -- slurmstepd -- ranks
+           '- guard
 
-The daemons stay in the foreground as children of the tests: whoever starts them can wait for their
-end (a daemon that detaches may stay behind as a zombie), and the kernel ends them if pytest dies.
-Authentication is off: for one machine only, never on a network.
+The daemons stay in the foreground as children of the tests, so whoever starts them can wait for
+their end (a daemon that detaches may stay behind as a zombie). The guard waits until the tests let
+go of it or die, and kills whatever is then left: steps survive their daemons. Authentication is
+off: for one machine only, never on a network.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import subprocess
 import sysconfig
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -56,6 +59,8 @@ SlurmdUser=root
 AuthType=auth/none
 CredType=cred/none
 SlurmctldPort={controller_port}
+# Killed ranks of MPICH leave /dev/shm/mpich_shm_* named by job and step: never the same again.
+FirstJobId={controller_port}00
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool/%n
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -70,7 +75,7 @@ AccountingStorageType=accounting_storage/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 MpiDefault=none
-ReturnToService=2
+ReturnToService=1
 # Nodes claim more cores and memory than this machine may have.
 SlurmdParameters=config_overrides
 SchedulerType=sched/backfill
@@ -88,19 +93,33 @@ PartitionName=urgent Nodes=ALL State=UP PriorityTier=100 PreemptMode=OFF
 """
 
 
+#: Daemons and steps have their log open (steps overwrite their environment); the rest is told by
+#: its environment.
+_GUARD = """
+cat
+opened=$(find /proc/[0-9]*/fd -lname "$1/*")
+started=$(grep --files-with-matches --null-data "^SLURM_CONF=$1/" /proc/[0-9]*/environ)
+for entry in $opened $started; do
+    pid=${entry#/proc/}
+    kill -KILL "${pid%%/*}"
+done
+"""
+
+
 @dataclass(frozen=True)
 class Cluster:
-    """A running cluster: its folder, the environment of its commands, its daemons."""
+    """A running cluster: its folder, the environment of its commands, its processes."""
 
     folder: Path
     ports: tuple[int, ...]
     environment: dict[str, str]
+    guard: subprocess.Popen[bytes]
     daemons: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
 
 def missing() -> str:
     """Why no cluster can be had on this machine; blank if one can."""
-    for program in ("slurmctld", "slurmd", "sbatch", "setpriv"):
+    for program in ("slurmctld", "slurmd", "sbatch"):
         if shutil.which(program, path=_PATH) is None:
             return f"{program} is not installed (Debian: apt-get install slurm-wlm)"
     if os.geteuid() != 0:
@@ -114,7 +133,11 @@ def start(folder: Path) -> Cluster:
     """Start the daemons and wait until every node is idle; `folder` is new and has a short name."""
     own = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "SBATCH", "PMI"))}
     own |= {"SLURM_CONF": str(folder / "slurm.conf"), "PATH": _PATH, "TRACSS_SRUN_MPI": "pmi2"}
-    cluster = Cluster(folder, _free_ports(1 + len(NODES)), own)
+    guard = subprocess.Popen(
+        ["bash", "-c", _GUARD, "guard", str(folder)],
+        stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    cluster = Cluster(folder, _free_ports(1 + len(NODES)), own, guard)
     for name in ("state", *(f"spool/{node}" for node in NODES), *(f"tmp-{n}" for n in NODES)):
         (folder / name).mkdir(parents=True)
     _write_conf(cluster, requeue_exit=None)
@@ -129,19 +152,19 @@ def start(folder: Path) -> Cluster:
 
 
 def stop(cluster: Cluster) -> None:
-    """Cancel what runs, then end every daemon and wait for it."""
+    """Cancel what runs, end every daemon and wait for it; nothing is left after that."""
     try:
         if all(daemon.poll() is None for daemon in cluster.daemons):
             reset(cluster)
     finally:
         for daemon in reversed(cluster.daemons):
             daemon.terminate()
+        ended = [daemon.poll for daemon in cluster.daemons]
+        with suppress(TimeoutError):  # the guard ends those that hang
+            until(lambda: None not in [end() for end in ended], "all daemons ended", timeout=10.0)
+        cluster.guard.communicate()
         for daemon in cluster.daemons:
-            try:
-                daemon.wait(timeout=10.0)
-            except subprocess.TimeoutExpired:
-                daemon.kill()
-                daemon.wait()
+            daemon.wait()
 
 
 def reset(cluster: Cluster) -> None:
@@ -188,7 +211,7 @@ def job(cluster: Cluster, number: str) -> dict[str, str]:
     return {key: value for key, equals, value in pairs if equals}
 
 
-def finish(cluster: Cluster, number: str, timeout: float = 90.0) -> dict[str, str]:
+def finish(cluster: Cluster, number: str, timeout: float = 180.0) -> dict[str, str]:
     """Wait until a job has ended for good; return its fields."""
 
     def ended() -> dict[str, str]:
@@ -217,7 +240,7 @@ def start_again(cluster: Cluster, number: str) -> None:
     ask(cluster, "scontrol", "update", f"job={number}", "StartTime=now")
 
 
-def until(condition: Callable[[], T], what: str, timeout: float = 60.0) -> T:
+def until(condition: Callable[[], T], what: str, timeout: float = 120.0) -> T:
     """Ask again and again until the answer is true; return it."""
     deadline = time.monotonic() + timeout
     while not (answer := condition()):
@@ -228,12 +251,10 @@ def until(condition: Callable[[], T], what: str, timeout: float = 60.0) -> T:
 
 
 def _launch(cluster: Cluster, words: list[str]) -> subprocess.Popen[bytes]:
-    """Start a daemon that is ended when this process is, whatever ends it."""
     with (cluster.folder / f"{'-'.join(words)}.out").open("wb") as log:
         return subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", *words],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=cluster.environment,
-        )  # fmt: skip
+            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=cluster.environment
+        )
 
 
 def _write_conf(cluster: Cluster, requeue_exit: int | None) -> None:

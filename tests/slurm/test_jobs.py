@@ -12,7 +12,7 @@ import pytest
 
 from tests.slurm import cluster as slurm
 from tests.slurm.cluster import Cluster
-from tests.slurm.runs import JOBS, SETTINGS, TWO_NODES
+from tests.slurm.runs import JOBS, SETTINGS, TWO_NODES, sweep
 from tracss_hpc.catalog.schedule import ROUTINE_SCHEDULE
 from tracss_hpc.export.digest import digest_file
 
@@ -62,13 +62,11 @@ def test_a_launcher_without_mpi_is_refused(cluster: Cluster, tmp_path: Path) -> 
 
 def test_sweep_writes_one_table(cluster: Cluster, serial_digest: str, tmp_path: Path) -> None:
     points = ("screening.step_s=30", "run.days=0.25", "screening.slice_hours=2")
-    words = ("bash", str(JOBS / "sweep.slurm"), *points, "--", *SETTINGS)
-    number = slurm.submit(cluster, tmp_path, *words, settings={"TRACSS_SBATCH": "--ntasks=1"})
-    ended = slurm.finish(cluster, number)
+    _, merge, table = sweep(cluster, tmp_path, *points)
+    ended = slurm.finish(cluster, merge)
     logs = "\n".join(path.read_text() for path in tmp_path.glob("*.log"))
     assert ended["JobState"] == "COMPLETED", logs
-    tables = list(tmp_path.glob("runs/sweep-*/sweep.tsv"))
-    head, *rows = [line.split("\t") for line in tables[0].read_text().splitlines()]
+    head, *rows = [line.split("\t") for line in table.read_text().splitlines()]
     assert head == ["point", "setting", "objects", "ended", "conjunctions", "digest"]
     assert [row[:2] for row in rows] == [[str(k), point] for k, point in enumerate(points)]
     # Step and slice never change the result; a shorter run does.
@@ -79,11 +77,9 @@ def test_sweep_writes_one_table(cluster: Cluster, serial_digest: str, tmp_path: 
 
 def test_a_failing_point_cancels_the_merge(cluster: Cluster, tmp_path: Path) -> None:
     points = ("screening.step_s=30", "screening.step_s=-1")
-    words = ("bash", str(JOBS / "sweep.slurm"), *points, "--", *SETTINGS)
-    number = slurm.submit(cluster, tmp_path, *words, settings={"TRACSS_SBATCH": "--ntasks=1"})
-    assert slurm.finish(cluster, number)["JobState"] == "CANCELLED"
-    assert not list(tmp_path.glob("runs/sweep-*/sweep.tsv"))
-    array = int(number) - 1
+    array, merge, table = sweep(cluster, tmp_path, *points)
+    assert slurm.finish(cluster, merge)["JobState"] == "CANCELLED"
+    assert not table.exists()
     assert slurm.finish(cluster, f"{array}_1")["JobState"] == "FAILED"
     assert "screening.step_s" in (tmp_path / f"sweep-{array}_1.log").read_text()
 
@@ -107,8 +103,12 @@ def test_routine_day_follows_the_handbook(cluster: Cluster, tmp_path: Path, colu
 
 
 def test_routine_runs_never_overlap(cluster: Cluster, tmp_path: Path) -> None:
-    words = ("bash", str(JOBS / "routine_day.slurm"), "yesterday", *SETTINGS)
-    settings = {"TRACSS_SBATCH": "--ntasks=1"}
+    program = tmp_path / "tracss-hpc"  # in place of ours: only when it runs counts
+    program.write_text("#!/bin/bash\nsleep 0.5\n")
+    program.chmod(0o755)
+    path = f"{tmp_path}:{cluster.environment['PATH']}"
+    settings = {"TRACSS_SBATCH": "--ntasks=1", "PATH": path}
+    words = ("bash", str(JOBS / "routine_day.slurm"), "yesterday")
     numbers = slurm.submit(cluster, tmp_path, *words, settings=settings).split()
     jobs = [slurm.finish(cluster, number) for number in numbers]
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}

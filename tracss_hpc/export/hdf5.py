@@ -8,6 +8,7 @@ old file or none. A long group comes as a stream of encoded chunks, so that nobo
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -128,23 +129,26 @@ def write_results(
     start = str(results.attributes["start_screen_period"])
     filters = compression_filters(compression)
     try:
-        with h5py.File(temporary, "w", libver=("earliest", "v110")) as file:
-            for key, value in results.attributes.items():
-                file.attrs[key] = json.dumps(value) if isinstance(value, dict | list) else value
-            for name, columns in results.groups.items():
-                group = file.create_group(name)
-                for key, value in results.group_attributes.get(name, {}).items():
-                    group.attrs[key] = value
-                _write_columns(group, _DIMENSIONS[name], columns, start, filters)
-            for name, stream in (streams or {}).items():
-                _write_stream(file.create_group(name), _DIMENSIONS[name], stream, start, filters)
-            file.flush()
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        with _PatientFile(temporary, "w+") as disk:
+            with h5py.File(disk, "w", libver=("earliest", "v110")) as file:
+                for key, value in results.attributes.items():
+                    file.attrs[key] = json.dumps(value) if isinstance(value, dict | list) else value
+                for name, columns in results.groups.items():
+                    group = file.create_group(name)
+                    for key, value in results.group_attributes.get(name, {}).items():
+                        group.attrs[key] = value
+                    _write_columns(group, _DIMENSIONS[name], columns, start, filters)
+                for name, stream in (streams or {}).items():
+                    group = file.create_group(name)
+                    _write_stream(group, _DIMENSIONS[name], stream, start, filters)
+            if disk.error is not None:
+                raise disk.error
+            os.fsync(disk.fileno())
         os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
         raise TracssError(
-            f"{path} cannot be written: {error}; free space or choose another run.output"
+            f"{path} cannot be written: {error.strerror or error}; the units already done are "
+            "kept: make room or mend the directory, then run again with --resume"
         ) from None
     finally:
         temporary.unlink(missing_ok=True)
@@ -211,6 +215,35 @@ def open_results(path: str | Path, group: str = "conjunctions") -> xarray.Datase
 
     open_file(path).close()  # says what is wrong with the file, and loads its compression
     return xarray.open_dataset(path, group=group, engine="h5netcdf")
+
+
+class _PatientFile(io.FileIO):
+    """A file that keeps the first error of writing to itself, and drops what comes after it.
+
+    HDF5 that is told of a full disk can neither flush nor close the file any more: an error for
+    each open dataset follows and, when the process ends, a crash (HDF5 2.0.0).
+    """
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write all of `data`, or note why not."""
+        rest = memoryview(data)
+        try:
+            while self.error is None and rest:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self.error = error
+        return memoryview(data).nbytes
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length, which a quota can forbid too."""
+        try:
+            if self.error is None:
+                return super().truncate(size)
+        except OSError as error:
+            self.error = error
+        return size or 0
 
 
 def _values(item: Any, rows: NDArray[np.int64] | None) -> NDArray[Any]:

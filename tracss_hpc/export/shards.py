@@ -1,7 +1,8 @@
 """Checkpoint shards: what one finished work unit found, in one small HDF5 file, whole or absent.
 
 Fed by the columns of `runs`; read by the merge, the audit and a resumed run. A shard carries the
-key of its run and a SHA-256 of its content, so a damaged or a foreign one is told from a good one.
+key of its run, and behind the HDF5 file its SHA-256, so a damaged or a foreign one is told from a
+good one. The digest is looked at before HDF5 is: one wrong byte can make it loop for ever (seen).
 Columns are not compressed: that would save 17 % of the bytes (measured: 555 to 461 bytes a row) and
 cost more time than all the rest of a shard, while the merged file is compressed anyway.
 
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracss_hpc.atomic import write_atomically
+from tracss_hpc.errors import TracssError
 
 __all__ = [
     "inspect_shard",
@@ -35,6 +37,7 @@ __all__ = [
 Columns = dict[str, NDArray[Any]]
 
 _FORMAT = "tracss_hpc shard 1"
+_PIECE = 1 << 20  # bytes read at once
 
 
 def write_shard(
@@ -54,7 +57,7 @@ def write_shard(
 
     Raises
     ------
-    OSError
+    TracssError
         When the disk is full or the directory cannot be written.
     """
     with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
@@ -65,26 +68,27 @@ def write_shard(
             group = file.create_group(name)
             for column, values in columns.items():
                 group.create_dataset(column, data=values)
-        file.attrs["sha256"] = _content_digest(file)
         file.flush()
         image = file.id.get_file_image()
-    write_atomically(path, image)
+    try:
+        write_atomically(path, image + hashlib.sha256(image).hexdigest().encode())
+    except OSError as error:
+        raise TracssError(
+            f"{path} cannot be written: {error.strerror or error}; the units already done are "
+            "kept: make room or mend the directory, then run again with --resume"
+        ) from None
 
 
 def inspect_shard(path: Path, key: str) -> str:
     """Blank for a good shard of the run `key`; else "foreign", or what is damaged."""
     try:
+        if not _fits_digest(path):
+            return "its content does not fit its SHA-256"
         with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != _FORMAT:
-                return "foreign"
-            if file.attrs["key"] != key:
-                return "foreign"
-            if file.attrs["sha256"] != _content_digest(file):
-                return "its content does not fit its SHA-256"
-            json.loads(file.attrs["unit"])
-    except (OSError, KeyError, RuntimeError, ValueError) as error:
-        return str(error) or type(error).__name__
-    return ""
+            ours = file.attrs.get("format") == _FORMAT and file.attrs.get("key") == key
+    except OSError as error:
+        return str(error)
+    return "" if ours else "foreign"
 
 
 def read_unit(path: Path) -> dict[str, Any]:
@@ -134,12 +138,11 @@ def read_rows(
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _content_digest(file: Any) -> str:
-    """SHA-256 over unit, names, types, shapes and raw values."""
-    digest = hashlib.sha256(str(file.attrs["unit"]).encode())
-    for group in sorted(file):
-        for name in sorted(file[group]):
-            values = np.ascontiguousarray(file[group][name][()])
-            digest.update(f"{group}/{name} {values.dtype.str} {values.shape}".encode())
-            digest.update(values.data)
-    return digest.hexdigest()
+def _fits_digest(path: Path) -> bool:
+    """Whether the last 64 bytes are the SHA-256 of those before them; HDF5 does not see them."""
+    digest, left = hashlib.sha256(), path.stat().st_size - 64
+    with path.open("rb") as file:
+        while left > 0:
+            digest.update(file.read(min(left, _PIECE)))
+            left -= _PIECE
+        return file.read() == digest.hexdigest().encode()

@@ -7,6 +7,7 @@ their next collective call (measured with MPICH 5 and Open MPI 4 and 5).
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import time
@@ -96,6 +97,10 @@ def _end_together(comm: Comm, code: int, message: str) -> int:
             ranks = [r for r, other in enumerate(messages) if other == text]
             everyone = len(ranks) == len(messages)
             _say(text if everyone or not text else f"[ranks {ranks}] {text}")
+    # From here on a signal could only spoil the end: srun kills the rest at the first code not 0.
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, signal.SIG_IGN)
     comm.Barrier()  # Open MPI's mpirun kills all at the first end that is not 0: first the words
     _close_mpi()
     failures = codes - {0, Interrupted.exit_code}

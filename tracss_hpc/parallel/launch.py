@@ -173,10 +173,12 @@ def _other_mpi(mpi: ModuleType) -> str:
     """What is wrong with the launcher, and the ways out."""
     # MPI4PY_MPIABI=mpich is no way out: mpi4py then does not look for pip's library.
     choice = "MPI4PY_MPIABI=openmpi or " if _abi(mpi) != "openmpi" else ""
+    word = "pmix" if _abi(mpi) == "openmpi" else "pmi2"
+    srun = f"srun --mpi={word} (srun --mpi=list), " if "SLURM_PROCID" in os.environ else ""
     return (
         f"mpirun or srun belongs to another MPI than the one loaded "
-        f"({library_report()['library']}); use the mpirun of the loaded one (pip's is beside "
-        f"this Python), or set {choice}MPI4PY_LIBMPI to the library file of the launcher's MPI"
+        f"({library_report()['library']}); use {srun}the mpirun of the loaded one (pip's is "
+        f"beside this Python), or set {choice}MPI4PY_LIBMPI to the library of the launcher's MPI"
         f"{_now('MPI4PY_LIBMPI')}{_now('MPI4PY_MPIABI')}"
     )
 

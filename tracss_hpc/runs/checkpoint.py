@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import platform
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,6 +29,7 @@ __all__ = [
     "Checkpoint",
     "Identity",
     "has_checkpoint",
+    "has_remains",
     "inspect_shards",
     "list_changes",
     "list_shards",
@@ -94,6 +96,14 @@ class Checkpoint:
 def has_checkpoint(run_folder: Path) -> bool:
     """Whether a run directory holds an unfinished run."""
     return (run_folder / _FOLDER / _MANIFEST).is_file()
+
+
+def has_remains(run_folder: Path) -> bool:
+    """Whether a checkpoint was killed while it was made or removed: nothing but loose shards."""
+    folder = run_folder / _FOLDER
+    return folder.is_dir() and all(
+        re.fullmatch(r"unit-\d+\.h5|\..*\.tmp", path.name) for path in folder.glob("*")
+    )
 
 
 def open_checkpoint(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from tracss_hpc.errors import ConfigError, UsageError
-from tracss_hpc.runs.checkpoint import has_checkpoint
+from tracss_hpc.runs.checkpoint import has_checkpoint, has_remains, remove_checkpoint
 
 __all__ = ["FolderState", "KeptWarnings", "RunLog", "clear_products", "open_folder"]
 
@@ -65,6 +65,8 @@ def open_folder(folder: Path, *, force: bool, resume: bool) -> tuple[FolderState
         handler.stream.truncate(0)
     for remains in folder.glob(".*.tmp"):  # of a process that was killed while it wrote
         remains.unlink(missing_ok=True)
+    if has_remains(folder):
+        remove_checkpoint(folder)
     _log.addHandler(handler)
     _log.setLevel(logging.INFO)
     return state, handler
@@ -121,6 +123,8 @@ def _examine(folder: Path, force: bool, resume: bool) -> FolderState:
         )  # fmt: skip
     content = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
     content = {name for name in content if not (name.startswith(".") and name.endswith(".tmp"))}
+    if has_remains(folder):
+        content.discard("checkpoint")
     if force or not content - _TRACES:
         return "new"
     unfinished = has_checkpoint(folder)

@@ -2,18 +2,22 @@
 
 Feeds run.py and units.py, which ask between work units. USR1 is what Slurm sends before a time
 limit or a preemption, TERM what `scancel` and most schedulers send; both may reach one rank or all.
-A unit that has begun is finished: it ends as a shard, and only then the job.
+A rank whose launcher has died (its daemon on the node was killed) stops too: nobody would end it
+any more. A unit that has begun is finished: it ends as a shard, and only then the job.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from tracss_hpc.parallel.launch import launched_size
 
 __all__ = ["StopRequest", "watch_for_stop"]
 
@@ -38,6 +42,8 @@ class StopRequest:
         self._began = time.monotonic()
         self._unit_began: float | None = None
         self._longest_s = 0.0
+        # A run that nobody launched may outlive its parent: `tracss-hpc run ... &`, then logout.
+        self._launcher = os.getppid() if launched_size()[0] > 1 else None
 
     def ask(self, number: int, frame: FrameType | None = None) -> None:
         """Take a signal (the interface of `signal.signal`)."""
@@ -52,6 +58,8 @@ class StopRequest:
             if too_late and not self.reason:
                 self.reason = f"--max-hours {self._hours:g}"
         self._unit_began = now
+        if self._launcher is not None and os.getppid() != self._launcher:
+            self.reason = self.reason or "the end of its launcher"
         return bool(self.reason)
 
 

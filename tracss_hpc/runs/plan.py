@@ -2,7 +2,7 @@
 
 Fed by a configuration; feeds `tracss-hpc plan`. Nothing is written and no MPI is started.
 
-    read_input -> probes: a short and a long slice of each group      calibrate (seconds of CPU)
+    read_input -> find_ends -> probes: short and long slices          calibrate (5 % of the run)
         `-> Calibration -> units, costs, longest first, list schedule     predict (pure)
                 `-> Plan -> table and advice                                describe
 
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from tracss_hpc.config import Config
 from tracss_hpc.ephemeris.covariance import CovarianceTable, covariance_table
 from tracss_hpc.ephemeris.gp import GPTrajectories, find_ends
+from tracss_hpc.errors import UsageError
 from tracss_hpc.parallel.partition import make_units
 from tracss_hpc.parallel.schedule import imbalance, longest_first, simulate
 from tracss_hpc.runs.columns import conjunction_columns
@@ -69,8 +70,7 @@ SCREEN_PARTS = ("propagate", "search", "refine", "assess", "checkpoint")
 _PROBE_HOURS = 2.4  # longest probe; half of it from _MANY objects on, where a slice takes minutes
 _MANY = 100_000
 _SHORT = 1.0 / 6.0  # of the long probe
-_SAMPLED = 300  # objects looked at for the cost of ends and of the audit's positions
-_GONE_KM = 1e6  # an object beyond has diverged, as gp.find_ends has it
+_SAMPLED = 300  # objects looked at for the cost of the audit's positions
 _GAIN = 0.05  # what is not worth more ranks or another slice
 _SLICES_H = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 6.0, 12.0, 24.0)
 
@@ -147,9 +147,13 @@ def plan_run(config: Config, ranks: int) -> str:
 
     Raises
     ------
+    UsageError
+        For fewer than one rank.
     ConfigError, InputDataError
-        As a run would; and ValueError for fewer than one rank.
+        As a run would.
     """
+    if ranks < 1:
+        raise UsageError(f"--ranks {ranks}: a run needs 1 rank or more")
     calibration = calibrate(config)
     plan = predict(calibration, config, ranks)
     return "\n".join([*describe(calibration, plan), "", advise(calibration, config, plan)])
@@ -159,7 +163,7 @@ def calibrate(config: Config) -> Calibration:
     """Read the catalog and screen a few short slices of it, serially.
 
     Each group of units is probed at the begin, the middle and the end of its part of the window:
-    26 CPU-s for 28,488 objects, whose run of 10 days takes 520.
+    25 CPU-s with the ends for 28,488 objects, whose run of 10 days takes 520.
     """
     mark = time.process_time()
     run_input = read_input(config)
@@ -171,12 +175,16 @@ def calibrate(config: Config) -> Calibration:
     span_s, is_leo = problem.span_s[problem.primary], leo[problem.primary]
     base_mb = _peak_mb()
     mark = time.process_time()
+    end_s, _ = find_ends(problem.trajectories, window_s(problem))
+    ends_s = time.process_time() - mark
+    problem = dataclasses.replace(problem, end_s=end_s)
+    mark = time.process_time()
     groups, slice_mb = _probe_groups(config, run_input, problem, _groups(span_s, is_leo, config))
     probes_s = time.process_time() - mark
     days = window_s(problem) / 86400.0
     return Calibration(
         title=f"{config.run.kind} of {len(problem.trajectories):,} objects from "
-        f"{run_input.start.iso(0)} for {days:g} days",
+        f"{run_input.start.iso(0)} for {days:g} d",
         objects=len(problem.trajectories),
         records=len(run_input.catalog),
         span_s=span_s,
@@ -185,7 +193,7 @@ def calibrate(config: Config) -> Calibration:
         read_s=read_s,
         input_bytes=len(pickle.dumps(run_input, 5)),
         build_s=build_s,
-        ends_s=_ends_s(problem),
+        ends_s=ends_s,
         audit_blocks_s=_audit_blocks_s(config, run_input, problem),
         memory_mb=(base_mb, *slice_mb),
         probes_s=probes_s,
@@ -392,7 +400,7 @@ def _probe_groups(
     config: Config,
     run_input: RunInput,
     problem: ScreeningProblem,
-    groups: Mapping[str, tuple[float, float]],
+    groups: dict[str, tuple[float, float]],
 ) -> tuple[dict[str, GroupCosts], tuple[float, float]]:
     """Costs of each group; memory of a slice (fixed, per hour) [MB] beyond what was held before."""
     sigma = covariance_table(solar=config.assess.solar)
@@ -403,12 +411,10 @@ def _probe_groups(
     def probe(start_s: float, hours: float) -> _Probe:
         return _screen_probe(config, run_input, problem, sigma, start_s, hours)
 
-    # All short ones first: peak memory only ever grows.
-    short = {
-        name: [probe(a, _SHORT * long_h[name]), probe(b - 3600.0 * _SHORT * long_h[name],
-               _SHORT * long_h[name])]
-        for name, (a, b) in groups.items()
-    }  # fmt: skip
+    short = {}  # all of them first: peak memory only ever grows
+    for name, (a, b) in groups.items():
+        hours = _SHORT * long_h[name]
+        short[name] = [probe(a, hours), probe(b - 3600.0 * hours, hours)]
     short_mb = _peak_mb()
     long = {
         name: probe(0.5 * (a + b) - 1800.0 * long_h[name], long_h[name])
@@ -428,25 +434,14 @@ def _screen_probe(
     start_s: float,
     hours: float,
 ) -> _Probe:
-    """Screen and assess one slice of a problem whose trajectories' ends are not known."""
-    start, stop = np.round([start_s, start_s + 3600.0 * hours])
-    n = len(problem.trajectories)
-    times = np.tile([start, 0.5 * (start + stop), stop], (n, 1))
-    r, _, code = problem.trajectories.states(np.arange(n), times)
-    gone = ((code != 0) | ~((r * r).sum(axis=2) < _GONE_KM**2)).any(axis=1)
-    while True:
-        flying = dataclasses.replace(problem, end_s=np.where(gone, start, np.inf))
-        result = screen_slice(
-            flying, start, stop, step_s=config.screening.step_s,
-            segment_s=config.screening.segment_s, disable=config.screening.disable,
-            engine=config.screening.engine,
-        )  # fmt: skip
-        odd = np.union1d(result.early, result.jumps.objects)
-        if not len(odd):
-            break
-        # A run knows its ends; here one met costs the slice a second start. What jumps in so short
-        # a slice is past its end as a rule: 19 good jumps of 28,488 objects in 10 days.
-        gone[odd] = True
+    """Screen and assess one slice of whole seconds, one at least."""
+    start = float(np.round(start_s))
+    stop = max(float(np.round(start_s + 3600.0 * hours)), start + 1.0)
+    result = screen_slice(
+        problem, start, stop, step_s=config.screening.step_s,
+        segment_s=config.screening.segment_s, disable=config.screening.disable,
+        engine=config.screening.engine,
+    )  # fmt: skip
     mark = time.process_time()
     conjunction_columns(run_input, result.conjunctions, sigma)
     cpu_s = {**result.cpu_s, "assess": time.process_time() - mark}
@@ -456,12 +451,16 @@ def _screen_probe(
 def _group_costs(short: list[_Probe], long: _Probe) -> GroupCosts:
     every = sorted([*short, long], key=lambda probe: probe.at_hours)
     hours = sum(probe.hours for probe in every)
-    found = max(1, sum(probe.counts["conjunctions"] for probe in every))
+
+    def each(stage: str) -> float:
+        """Median over the probes: a rare jump of SDP4 in one of them is not the rule."""
+        return float(np.median([p.cpu_s[stage] / max(1, p.counts["conjunctions"]) for p in every]))
+
     return GroupCosts(
         propagate_s=_line(short, long, "propagate"),
         search_s=_line(short, long, "search"),
-        refine_s_per_conjunction=sum(probe.cpu_s["refine"] for probe in every) / found,
-        assess_s_per_conjunction=sum(probe.cpu_s["assess"] for probe in every) / found,
+        refine_s_per_conjunction=each("refine"),
+        assess_s_per_conjunction=each("assess"),
         pair_tests_per_hour=sum(probe.counts["pairs_tested"] for probe in every) / hours,
         at_hours=tuple(probe.at_hours for probe in every),
         conjunctions_per_hour=tuple(p.counts["conjunctions"] / p.hours for p in every),
@@ -472,19 +471,11 @@ def _line(short: list[_Probe], long: _Probe, stage: str) -> tuple[float, float]:
     """Fixed seconds and seconds per hour through the mean of the short probes and the long one."""
     short_s = float(np.mean([probe.cpu_s[stage] for probe in short]))
     short_h, long_s = short[0].hours, long.cpu_s[stage]
+    if long.hours <= short_h:  # a window of seconds
+        return 0.0, long_s / long.hours
     slope = (long_s - short_s) / (long.hours - short_h)
     fixed = min(max(0.0, short_s - slope * short_h), long_s)
     return fixed, (long_s - fixed) / long.hours
-
-
-def _ends_s(problem: ScreeningProblem) -> float:
-    """CPU seconds of find_ends, from objects spread evenly over the mean motions."""
-    n = len(problem.trajectories)
-    order = np.argsort(problem.trajectories.mean_motion, kind="stable")
-    rows = order[np.unique(np.linspace(0, n - 1, min(n, _SAMPLED)).astype(np.int64))]
-    mark = time.process_time()
-    find_ends(problem.trajectories, window_s(problem), rows)
-    return (time.process_time() - mark) * n / len(rows)
 
 
 def _audit_blocks_s(

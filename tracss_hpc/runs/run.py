@@ -133,6 +133,20 @@ def run_screening(
     Interrupted
         After USR1, TERM or `max_hours`: the checkpoint in the directory is valid.
     """
+    with watch_for_stop(max_hours) as stop:
+        return _run_in_folder(config, comm, stop, progress, force=force, resume=resume)
+
+
+def _run_in_folder(
+    config: Config,
+    comm: Comm | None,
+    stop: StopRequest,
+    style: Style,
+    *,
+    force: bool,
+    resume: bool,
+) -> str:
+    """The run with its directory held, its log kept and its ledger written, however it ends."""
     folder = Path(config.run.output)
     ledger = RunLedger(to_toml(config))
     handlers: list[logging.Handler] = []
@@ -147,11 +161,12 @@ def run_screening(
     hosts = all_values(comm, platform.node())
     report = library_report() if comm is not None else None
     ledger.environment = environment(ranks=len(hosts), hosts=hosts, mpi=report, simd=SIMD_LEVEL)
-    watched = ProgressFile(folder, ranks=len(hosts), hosts=len(set(hosts))) if handlers else None
+    watched = None
+    if handlers and state != "complete":
+        watched = ProgressFile(folder, ranks=len(hosts), hosts=len(set(hosts)))
     end: State = "failed"
     try:
-        with watch_for_stop(max_hours) as stop:
-            summary = _run_stages(config, comm, state, ledger, stop, watched, progress)
+        summary = _run_stages(config, comm, state, ledger, stop, watched, style)
         end = "done"
     except TracssError as error:
         end = "stopped" if isinstance(error, Interrupted) else "failed"
@@ -160,11 +175,16 @@ def run_screening(
             for handler in handlers:
                 handler.handle(_log.makeRecord("tracss_hpc", level, "", 0, str(error), (), None))
         raise
+    except KeyboardInterrupt:
+        end = "stopped"
+        raise
     finally:
         if watched is not None:
             watched.write(end)
-            if state != "complete":
+            try:
                 ledger.write(folder)
+            except OSError as error:  # what ended the run must be told, not this
+                _log.warning("provenance.json cannot be written: %s", error)
         for handler in handlers:
             _log.removeHandler(handler)
             handler.close()
@@ -189,6 +209,7 @@ def _run_stages(
     )
     if watched is not None:
         watched.write("reading")
+    ledger.add_startup()
     with ledger.stage("read") as stage:
         run_input = on_root(comm, lambda: read_input(config))
         stage.counts = {"objects": len(run_input.active), "rejected": len(run_input.rejected)}
@@ -228,11 +249,11 @@ def _run_stages(
         missing = longest_first(missing, static_costs(missing, problem.end_s))
         with _watch_units(watched, checkpoint, missing, problem, style):
             began = time.perf_counter()
-            busy_s = screen_units(
+            seconds = screen_units(
                 config, comm, run_input, problem, checkpoint, missing, sigma, stop.before_unit,
                 len(manifest["sessions"]) - 1,
             )  # fmt: skip
-            busy = all_values(comm, busy_s)
+            busy, shards = zip(*all_values(comm, seconds), strict=True)
             load = imbalance(busy, time.perf_counter() - began)
         _stop_if_asked(comm, stop, checkpoint)
     _log.info(
@@ -254,6 +275,7 @@ def _run_stages(
         stage.counts = {
             "units": len(units), "resumed_units": len(units) - len(missing),
             "conjunctions": sum(lengths), "busy_s_of_ranks": sum(busy),
+            "shard_s_of_ranks": sum(shards),
             "idle_share": load.idle_share, "busiest_over_mean": load.max_over_mean,
         }  # fmt: skip
     _log.info("%d conjunctions in %d shards (%.1f s)", sum(lengths), len(units), collect.wall_s)
@@ -301,11 +323,18 @@ def _run_stages(
     if rank > 0:
         return ""
     _log.info("wrote %s (%.1f MB, %.1f s)", path, path.stat().st_size / 1e6, stage.wall_s)
-    with ledger.stage("export") as stage:
-        export_products(folder, path, config)
-    _log.info("messages and pictures (%.1f s)", stage.wall_s)
+    try:
+        with ledger.stage("export") as stage:
+            export_products(folder, path, config)
+        _log.info("messages and pictures (%.1f s)", stage.wall_s)
+        summary = summarise(path, [asdict(s) for s in ledger.stages])
+    except OSError as error:
+        raise TracssError(
+            f"{path} stands, but messages, pictures or summary cannot be written: {error}; make "
+            "room or mend the directory, then run again with --resume"
+        ) from None
     remove_checkpoint(folder)
-    return summarise(path, [asdict(s) for s in ledger.stages])
+    return summary
 
 
 def _identity(config: Config, run_input: RunInput, units: Sequence[WorkUnit]) -> Identity:

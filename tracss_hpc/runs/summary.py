@@ -90,14 +90,18 @@ def _riskiest(results: Results, count: int = 10) -> list[str]:
 
 def _times(stages: Sequence[Mapping[str, Any]]) -> list[str]:
     ranks = len(stages[0]["all_ranks_cpu_s"]) or 1
-    lines = [f"{'stage':<14}{'wall [s]':>10}{f'CPU of {ranks} ranks [s]':>24}"]
+    plural = "s" if ranks > 1 else ""
+    lines = [f"{'stage':<14}{'wall [s]':>10}{f'CPU of {ranks} rank{plural} [s]':>24}"]
     for s in stages:
         cpu_s = sum(s["all_ranks_cpu_s"]) or s["cpu_s"]
         lines.append(f"{s['name']:<14}{s['wall_s']:>10.1f}{cpu_s:>24.1f}")
-        if s["name"] == "screen" and ranks > 1:
-            lines[-1] += (
-                f"   ranks idle {100.0 * s['counts']['idle_share']:.0f} %, "
-                f"busiest {s['counts']['busiest_over_mean']:.2f} of the mean"
+        if s["name"] == "screen":
+            counts = s["counts"]
+            lines[-1] += f"   shards {counts['shard_s_of_ranks']:.1f} s" + (
+                f", ranks idle {100.0 * counts['idle_share']:.0f} %, "
+                f"busiest {counts['busiest_over_mean']:.2f} of the mean"
+                if ranks > 1
+                else ""
             )
     total = sum(s["wall_s"] for s in stages)
     return [*lines, f"{'all':<14}{total:>10.1f}"]

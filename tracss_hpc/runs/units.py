@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from tracss_hpc.config import Config
 from tracss_hpc.ephemeris.covariance import CovarianceTable
 from tracss_hpc.ephemeris.gp import find_end, find_ends
-from tracss_hpc.errors import TracssError
 from tracss_hpc.export.shards import write_shard
 from tracss_hpc.parallel.comm import Comm, broadcast, gather_arrays, rank_size, work_queue
 from tracss_hpc.parallel.partition import WorkUnit, make_units
@@ -69,8 +68,10 @@ def screen_units(
     sigma: CovarianceTable,
     stop: Callable[[], bool],
     session: int,
-) -> float:
-    """Screen this rank's share of the missing units, each into its shard; seconds at work.
+) -> tuple[float, float]:
+    """Screen this rank's share of the missing units, each into its shard.
+
+    Returns the seconds at work, and those of them spent on writing shards.
 
     Parameters
     ----------
@@ -87,7 +88,7 @@ def screen_units(
         When a shard cannot be written.
     """
     rank, _ = rank_size(comm)
-    busy_s = 0.0
+    busy_s = shard_s = 0.0
     for index in work_queue(comm, len(missing), stop):
         unit = missing[index]
         began = time.perf_counter()
@@ -112,16 +113,11 @@ def screen_units(
             "ephemeris": {"error_km": result.error_km.astype(np.float32)},
         }
         row = _unit_row(unit, rank, session, result.counts, cpu)
-        path = checkpoint.path(unit.number)
-        try:
-            write_shard(path, checkpoint.key, row, groups)
-        except OSError as error:
-            raise TracssError(
-                f"{path} cannot be written: {error.strerror}; the units already done are kept: "
-                "make room or mend the directory, then run again with --resume"
-            ) from None
+        writing = time.perf_counter()
+        write_shard(checkpoint.path(unit.number), checkpoint.key, row, groups)
+        shard_s += time.perf_counter() - writing
         busy_s += time.perf_counter() - began
-    return busy_s
+    return busy_s, shard_s
 
 
 def shorten(
