@@ -20,6 +20,7 @@ import pytest
 from tracss_hpc.cli import main
 from tracss_hpc.config import Config
 from tracss_hpc.errors import InputDataError, Interrupted, UsageError
+from tracss_hpc.runs.interrupt import StopRequest
 
 ROOT = Path(__file__).resolve().parents[1]
 ALL_VS_ALL = str(ROOT / "configs" / "all_vs_all.toml")
@@ -152,8 +153,8 @@ def test_run_passes_the_resolved_configuration(
 ) -> None:
     calls = []
 
-    def run_screening(config: Config, **options: object) -> str:
-        calls.append((config.run.days, config.run.seed, options))
+    def run_screening(config: Config, *, stop: StopRequest, **options: object) -> str:
+        calls.append((config.run.days, config.run.seed, {**options, "max_hours": stop.max_hours}))
         return "summary"
 
     plain = {

@@ -72,20 +72,24 @@ def _run(options: argparse.Namespace, comm: Comm | None) -> int:
     if options.force and options.resume:
         raise UsageError("run: --force begins anew and --resume goes on; give one of them")
     _check_kernels()
-    if options.repeat:
-        from tracss_hpc.runs.repeat import repeat_run
+    from tracss_hpc.runs.interrupt import watch_for_stop
 
-        return repeat_run(
-            Path(options.repeat), options.overrides, comm=comm, force=options.force,
-            resume=options.resume, max_hours=options.max_hours, progress=options.progress,
+    # Signals are taken before the rest is imported: that can last seconds on a busy disk.
+    with watch_for_stop(options.max_hours) as stop:
+        if options.repeat:
+            from tracss_hpc.runs.repeat import repeat_run
+
+            return repeat_run(
+                Path(options.repeat), options.overrides, comm=comm, force=options.force,
+                resume=options.resume, stop=stop, progress=options.progress,
+            )  # fmt: skip
+        config = configuration.resolve(options.config, options.overrides)
+        from tracss_hpc.runs.run import run_screening
+
+        summary = run_screening(
+            config, comm=comm, force=options.force, resume=options.resume, stop=stop,
+            progress=options.progress,
         )  # fmt: skip
-    config = configuration.resolve(options.config, options.overrides)
-    from tracss_hpc.runs.run import run_screening
-
-    summary = run_screening(
-        config, comm=comm, force=options.force, resume=options.resume,
-        max_hours=options.max_hours, progress=options.progress,
-    )  # fmt: skip
     if not options.quiet:
         sys.stdout.write(f"{summary}\n")
     return 0
@@ -180,8 +184,9 @@ def _parse(words: list[str]) -> argparse.Namespace:
         if not hasattr(options, "overrides") or word.startswith("-") or "=" not in word:
             parser.error(f"{verb}: unknown word {word!r}; see tracss-hpc {verb} --help")
         options.overrides.append(word)
-    if verb == "run" and options.repeat and options.config is not None:
-        options.overrides.insert(0, options.config)  # there is no configuration file then
+    if verb == "run" and options.repeat:
+        if options.config is not None:
+            options.overrides.insert(0, options.config)  # there is no configuration file then
     elif verb == "run" and options.config is None:
         parser.error("run: give a configuration file (samples are in configs/), or --from")
     elif verb in ("run", "plan") and "=" in options.config and not Path(options.config).exists():
@@ -298,9 +303,12 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
 
 
 def _hours(text: str) -> float:
-    hours = float(text)
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = -1.0
     if not 0.0 < hours < 1e6:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of hours > 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours > 0")
     return hours
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "Stage",
     "correlation_id",
     "environment",
+    "former_warnings",
     "git_commit",
     "package_versions",
     "peak_memory_mb",
@@ -133,6 +134,15 @@ class RunLedger:
         path = folder / "provenance.json"
         write_atomically(path, self.to_json().encode())
         return path
+
+
+def former_warnings(folder: Path) -> list[str]:
+    """Warnings of the last session in a run directory; none when it was killed (see run.log)."""
+    try:
+        record = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+        return [str(text) for text in record["warnings"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def correlation_id(digests: Sequence[str]) -> str:

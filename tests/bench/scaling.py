@@ -27,7 +27,8 @@ from tracss_hpc.catalog.table import Catalog
 from tracss_hpc.config import Config, resolve
 from tracss_hpc.epochs import Epoch
 from tracss_hpc.report.theme import new_figure, theme
-from tracss_hpc.runs.plan import Calibration, Plan, best_slice, calibrate, predict
+from tracss_hpc.runs.calibration import Calibration, calibrate
+from tracss_hpc.runs.plan import Plan, best_slice, predict
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BEGIN, END = "<!-- scaling: begin -->", "<!-- scaling: end -->"
@@ -117,7 +118,8 @@ def costs(calibration: Calibration, one: Plan) -> list[str]:
         "",
         f"Reading {calibration.read_s:.1f} CPU-s; SGP4 initialised on every rank "
         f"{calibration.build_s:.1f}; ends {calibration.ends_s:.1f}, shared; audit "
-        f"{' + '.join(f'{s:.1f}' for s in calibration.audit_blocks_s)}; memory {base:,.0f} MB and "
+        f"{sum(calibration.audit_parts_s):.1f} in {len(calibration.audit_parts_s)} parts; "
+        f"memory {base:,.0f} MB and "
         f"{fixed_mb:,.0f} + {per_hour_mb:,.0f} h MB for a slice; probes "
         f"{calibration.probes_s:,.0f} CPU-s.",
     ]
@@ -134,7 +136,8 @@ def draw_walls(axes: Axes, fixed: list[Plan], best: list[Plan]) -> None:
             f"{plan.slice_hours:g} h", (plan.ranks, plan.total_wall_s), xytext=(0, -13),
             textcoords="offset points", ha="center", fontsize=7.5, color="#1f5fa8",
         )  # fmt: skip
-    axes.set(xlabel="ranks", ylabel="wall [s]", xticks=RANKS, ylim=(10, None))
+    axes.set(xlabel="ranks", ylabel="wall [s]", xticks=RANKS)
+    axes.set_ylim(0.4 * best[-1].total_wall_s)
     axes.set_xticklabels([f"{r:,}" for r in RANKS])
     axes.minorticks_off()
     axes.legend()
@@ -160,7 +163,7 @@ def draw(plans: dict[int, tuple[list[Plan], list[Plan]]], when: str) -> None:
     figure = new_figure(
         "Simulated scaling of All vs All, 5 + 10 days",
         f"list schedules computed from unit costs measured on one core, {when}",
-        "Simulated: no run on more than 4 ranks was made. One core to each rank; 20 ms for a "
+        "Simulated: none of these runs was made. One core to each rank; 20 ms for a "
         "request to the work queue; broadcast at 1 GB/s; disks assumed fast enough.",
         height_in=7.0,
     )

@@ -3,9 +3,10 @@
     python -m tests.mpi.kills [--moments 60] [--seed 1] [--only NUMBER]
 
 A moment (kind, time, ranks, how it goes on) follows from the seed and its number alone, so one that
-failed can be had again. Kinds take turns; times are uniform over an uninterrupted run, those of a
-full disk over the bytes it needs. After the last session the digest must be that of the
-uninterrupted run and nothing may be left over. Fed by the planted catalog; used by test_kills.py.
+failed can be had again. Kinds take turns; times are uniform over an uninterrupted run, from launch
+to end; a full disk has room for a part of the bytes it needs. After the last session the digest
+must be that of the uninterrupted run and nothing may be left over. Fed by the planted catalog; used
+by test_kills.py.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ HEAD = (
 class Moment:
     """When and how a run is ended by force, and how it goes on.
 
-    `at` is the part of an uninterrupted run that has passed (of its bytes, for a full disk);
+    `at` is the part of an uninterrupted run that has passed (for a full disk: the root of the part
+    of its bytes that have room);
     `again` a second kind and moment, for the first resumed session; `resumed` the ranks of the
     resumed sessions.
     """
@@ -320,8 +322,9 @@ def _struck_session(
 
 
 def _disk_bytes(part: float, reference: Reference) -> int:
-    """Size of a disk with room for a part of the run, in whole pages."""
-    return max(1, round(part * reference.bytes / 4096)) * 4096
+    """Size of a disk that is full after about `part` of the run, in whole pages."""
+    # Squared: three quarters of the bytes come with the last two stages.
+    return max(1, round(part**2 * reference.bytes / 4096)) * 4096
 
 
 def _bytes_in(folder: Path) -> int:

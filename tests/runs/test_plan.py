@@ -13,13 +13,11 @@ from tests.oracles import planted
 from tracss_hpc.config import Config, resolve
 from tracss_hpc.errors import ConfigError, UsageError
 from tracss_hpc.export.hdf5 import read_results
+from tracss_hpc.runs.calibration import Calibration, GroupCosts, calibrate
 from tracss_hpc.runs.plan import (
     SCREEN_PARTS,
-    Calibration,
-    GroupCosts,
     advise,
     best_slice,
-    calibrate,
     describe,
     plan_run,
     predict,
@@ -36,7 +34,7 @@ def made_up(**changes: object) -> Calibration:
     calibration = Calibration(
         title="test", objects=1000, records=0, span_s=np.array([DAY]), is_leo=np.array([True]),
         groups={"all pairs": costs}, read_s=0.0, input_bytes=0, build_s=0.0, ends_s=0.0,
-        audit_blocks_s=(), memory_mb=(100.0, 10.0, 5.0), probes_s=0.0,
+        audit_parts_s=(), memory_mb=(100.0, 10.0, 5.0), probes_s=0.0,
     )  # fmt: skip
     return dataclasses.replace(calibration, **changes)
 
@@ -77,7 +75,7 @@ def test_slices_share_out_evenly_or_not(config: Config) -> None:
 
 
 def test_what_is_serial_stays(config: Config) -> None:
-    calibration = made_up(read_s=7.0, ends_s=8.0, build_s=1.0, audit_blocks_s=(5.0, 4.0))
+    calibration = made_up(read_s=7.0, ends_s=8.0, build_s=1.0, audit_parts_s=(5.0, 4.0))
     wall = predict(calibration, config, 1000).wall_s
     assert wall["read"] == pytest.approx(7.0)
     assert wall["trajectories"] == pytest.approx(1.0 + 8.0 / 1000)
@@ -85,9 +83,11 @@ def test_what_is_serial_stays(config: Config) -> None:
     assert predict(calibration, config, 1).wall_s["audit"] == 9.0
 
 
-def test_audit_may_need_more_memory_than_a_slice(config: Config) -> None:
-    plan = predict(made_up(objects=100_000, audit_blocks_s=(1.0,)), config, 1)
-    assert plan.memory_mb == pytest.approx(100.0 + 2060.0)
+def test_the_larger_of_slice_and_audit_is_the_memory(config: Config) -> None:
+    plan = predict(made_up(objects=100_000, audit_parts_s=(1.0,)), config, 1)
+    assert plan.memory_mb == pytest.approx(100.0 + 370.0)
+    small = predict(made_up(objects=1_000, audit_parts_s=(1.0,)), config, 1)
+    assert small.memory_mb == pytest.approx(100.0 + 10.0 + 6 * 5.0)
 
 
 def test_advice_names_ranks_and_slice(config: Config) -> None:
@@ -134,7 +134,7 @@ def test_probes_of_a_catalog_are_sane(calibration: Calibration) -> None:
         assert costs.pair_tests_per_hour > 0.0
         assert list(costs.at_hours) == sorted(costs.at_hours)
         assert len(costs.at_hours) == len(costs.conjunctions_per_hour) == 3
-    assert 1 <= len(calibration.audit_blocks_s) <= 2
+    assert 1 <= len(calibration.audit_parts_s) <= 12
     assert calibration.ends_s > 0.0
     assert calibration.memory_mb[0] > 10.0
 

@@ -37,7 +37,7 @@ class StopRequest:
 
     def __init__(self, max_hours: float | None = None):
         self.reason = ""
-        self._hours = max_hours
+        self.max_hours = max_hours
         self._limit_s = math.inf if max_hours is None else max_hours * 3600.0
         self._began = time.monotonic()
         self._unit_began: float | None = None
@@ -56,7 +56,7 @@ class StopRequest:
             self._longest_s = max(self._longest_s, now - self._unit_began)
             too_late = now - self._began + self._longest_s > self._limit_s
             if too_late and not self.reason:
-                self.reason = f"--max-hours {self._hours:g}"
+                self.reason = f"--max-hours {self.max_hours:g}"
         self._unit_began = now
         if self._launcher is not None and os.getppid() != self._launcher:
             self.reason = self.reason or "the end of its launcher"

@@ -2,51 +2,27 @@
 
 Fed by a configuration; feeds `tracss-hpc plan`. Nothing is written and no MPI is started.
 
-    read_input -> find_ends -> probes: short and long slices          calibrate (5 % of the run)
-        `-> Calibration -> units, costs, longest first, list schedule     predict (pure)
-                `-> Plan -> table and advice                                describe
+    Calibration (runs/calibration.py) -> units, costs, longest first, list schedule   predict
+        `-> Plan -> table and advice                                                 describe
 
-A slice costs a fixed part (segments begun, set-up) and a part in proportion to its hours; both come
-from slices of this very catalog, since element sets age and the rate of conjunctions with them.
 What cannot be probed in passing is a constant with its source in its line.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import pickle
-import resource
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tracss_hpc.config import Config
-from tracss_hpc.ephemeris.covariance import CovarianceTable, covariance_table
-from tracss_hpc.ephemeris.gp import GPTrajectories, find_ends
 from tracss_hpc.errors import UsageError
 from tracss_hpc.parallel.partition import make_units
 from tracss_hpc.parallel.schedule import imbalance, longest_first, simulate
-from tracss_hpc.runs.columns import conjunction_columns
-from tracss_hpc.runs.problem import RunInput, build_problem, read_input, window_s
-from tracss_hpc.screening.audit import STEPS_PER_BLOCK, draw_samples
-from tracss_hpc.screening.exhaustion import STEP_S, sample_positions
-from tracss_hpc.screening.time_slice import ScreeningProblem, screen_slice
+from tracss_hpc.runs.calibration import Calibration, calibrate
 
-__all__ = [
-    "SCREEN_PARTS",
-    "Calibration",
-    "GroupCosts",
-    "Plan",
-    "advise",
-    "best_slice",
-    "calibrate",
-    "describe",
-    "plan_run",
-    "predict",
-]
+__all__ = ["SCREEN_PARTS", "Plan", "advise", "best_slice", "describe", "plan_run", "predict"]
 
 # Measured 2026-11-22, 2-core AMD EPYC, 28,488 objects unless said otherwise.
 STARTUP_S = 0.5  # Python, imports (0.3 s: `tracss-hpc status`) and MPI_Init (0.2 s, 2 ranks)
@@ -63,56 +39,11 @@ WRITE_S_PER_RECORD, BYTES_PER_RECORD = (
     669,
 )  # groups beside `conjunctions`; runs of 1 and 10 d
 PICTURES_S, CDM_S = 4.2, 65e-6  # five pictures of 379,530 conjunctions; one of 10,000 KVN messages
-AUDIT_S_PER_PAIR_STEP = 1.1e-9  # brute.pyx, 100 objects against all
-AUDIT_BYTES_PER_OBJECT = 20_600  # peak of sample_positions over one block
+AUDIT_BYTES_PER_OBJECT = 3_700  # peak of sample_positions over one hour, the longest part
 
 SCREEN_PARTS = ("propagate", "search", "refine", "assess", "checkpoint")
-_PROBE_HOURS = 2.4  # longest probe; half of it from _MANY objects on, where a slice takes minutes
-_MANY = 100_000
-_SHORT = 1.0 / 6.0  # of the long probe
-_SAMPLED = 300  # objects looked at for the cost of the audit's positions
 _GAIN = 0.05  # what is not worth more ranks or another slice
 _SLICES_H = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 6.0, 12.0, 24.0)
-
-
-@dataclass(frozen=True)
-class GroupCosts:
-    """What slices of one group of units cost, on this machine.
-
-    `propagate_s` and `search_s` are CPU seconds of a slice: (fixed, per hour).
-    `conjunctions_per_hour` belongs to the hours since run start in `at_hours`.
-    """
-
-    propagate_s: tuple[float, float]
-    search_s: tuple[float, float]
-    refine_s_per_conjunction: float
-    assess_s_per_conjunction: float
-    pair_tests_per_hour: float
-    at_hours: tuple[float, ...]
-    conjunctions_per_hour: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What the probes measured of one configuration; seconds are CPU seconds.
-
-    `span_s` and `is_leo` belong to the primaries and make the units. `build_s` is spent on every
-    rank, `ends_s` shared; `memory_mb` is (before any slice, fixed, per hour of slice).
-    """
-
-    title: str
-    objects: int
-    records: int
-    span_s: NDArray[np.float64]
-    is_leo: NDArray[np.bool_]
-    groups: Mapping[str, GroupCosts]
-    read_s: float
-    input_bytes: int
-    build_s: float
-    ends_s: float
-    audit_blocks_s: tuple[float, ...]
-    memory_mb: tuple[float, float, float]
-    probes_s: float
 
 
 @dataclass(frozen=True)
@@ -159,47 +90,6 @@ def plan_run(config: Config, ranks: int) -> str:
     return "\n".join([*describe(calibration, plan), "", advise(calibration, config, plan)])
 
 
-def calibrate(config: Config) -> Calibration:
-    """Read the catalog and screen a few short slices of it, serially.
-
-    Each group of units is probed at the begin, the middle and the end of its part of the window:
-    25 CPU-s with the ends for 28,488 objects, whose run of 10 days takes 520.
-    """
-    mark = time.process_time()
-    run_input = read_input(config)
-    read_s = time.process_time() - mark
-    mark = time.process_time()
-    problem = build_problem(run_input)
-    build_s = time.process_time() - mark
-    leo = np.char.startswith(run_input.regime[run_input.active], "LEO")
-    span_s, is_leo = problem.span_s[problem.primary], leo[problem.primary]
-    base_mb = _peak_mb()
-    mark = time.process_time()
-    end_s, _ = find_ends(problem.trajectories, window_s(problem))
-    ends_s = time.process_time() - mark
-    problem = dataclasses.replace(problem, end_s=end_s)
-    mark = time.process_time()
-    groups, slice_mb = _probe_groups(config, run_input, problem, _groups(span_s, is_leo, config))
-    probes_s = time.process_time() - mark
-    days = window_s(problem) / 86400.0
-    return Calibration(
-        title=f"{config.run.kind} of {len(problem.trajectories):,} objects from "
-        f"{run_input.start.iso(0)} for {days:g} d",
-        objects=len(problem.trajectories),
-        records=len(run_input.catalog),
-        span_s=span_s,
-        is_leo=is_leo,
-        groups=groups,
-        read_s=read_s,
-        input_bytes=len(pickle.dumps(run_input, 5)),
-        build_s=build_s,
-        ends_s=ends_s,
-        audit_blocks_s=_audit_blocks_s(config, run_input, problem),
-        memory_mb=(base_mb, *slice_mb),
-        probes_s=probes_s,
-    )
-
-
 def predict(
     calibration: Calibration, config: Config, ranks: int, slice_hours: float | None = None
 ) -> Plan:
@@ -220,10 +110,13 @@ def predict(
 
 
 def best_slice(calibration: Calibration, config: Config, ranks: int) -> Plan:
-    """The fastest of the usual slices on `ranks` ranks; the longest of those within 2 %."""
+    """The fastest of the usual slices on `ranks` ranks; of those within 2 % the shortest.
+
+    A short slice holds less in memory, and less is lost when a job is stopped.
+    """
     plans = [predict(calibration, config, ranks, hours) for hours in _SLICES_H]
     least = min(plan.total_wall_s for plan in plans)
-    return [plan for plan in plans if plan.total_wall_s <= 1.02 * least][-1]
+    return next(plan for plan in plans if plan.total_wall_s <= 1.02 * least)
 
 
 def advise(calibration: Calibration, config: Config, plan: Plan) -> str:
@@ -275,8 +168,8 @@ def describe(calibration: Calibration, plan: Plan) -> list[str]:
         "",
         f"wall        {_clock(plan.total_wall_s)} on {_ranks(plan.ranks)}: efficiency "
         f"{plan.efficiency:.0%}, ranks idle for {plan.idle_share:.0%} of the units' time",
-        f"memory      {plan.memory_mb:,.0f} MB a rank: {base:,.0f} with the catalog, and the "
-        f"larger of a slice ({fixed:,.0f} + {per_hour:,.0f} an hour) and the audit",
+        f"memory      {plan.memory_mb:,.0f} MB a rank: {base:,.0f} with the catalog, a slice "
+        f"{fixed:,.0f} + {per_hour:,.0f} an hour",
         f"on disk     results.h5 {plan.results_mb:,.0f} MB; checkpoint {plan.checkpoint_mb:,.0f} "
         "MB until it stands",
         f"measured    {calibration.probes_s:.1f} CPU-s of probes on this machine; wall assumes a "
@@ -327,7 +220,7 @@ def _predict(
         "read": calibration.read_s,
         "trajectories": calibration.build_s * ranks + calibration.ends_s,
         **{name: float(part.sum()) for name, part in cost.items()},
-        "audit": sum(calibration.audit_blocks_s),
+        "audit": sum(calibration.audit_parts_s),
         "merge": encode_s * rows + place_s,
         "export": pictures_s + CDM_S * messages,
     }
@@ -337,13 +230,13 @@ def _predict(
         "read": calibration.read_s + sent / NETWORK_BYTES_S,
         "trajectories": calibration.build_s + calibration.ends_s / ranks,
         "screen": float(finish.max()),
-        "audit": float(simulate(calibration.audit_blocks_s, ranks).max()),
+        "audit": float(simulate(calibration.audit_parts_s, ranks).max()),
         "merge": encode_s * rows / ranks + place_s,
         "export": cpu_s["export"],
     }
     base, fixed, per_hour = calibration.memory_mb
-    audit_mb = AUDIT_BYTES_PER_OBJECT * calibration.objects / 1e6
-    slice_mb = fixed + per_hour * float(length.max())
+    audited = calibration.objects if calibration.audit_parts_s else 0
+    audit_mb = AUDIT_BYTES_PER_OBJECT * audited / 1e6
     shards = n * (SHARD_BYTES + SHARD_BYTES_PER_OBJECT * calibration.objects)
     return Plan(
         ranks=ranks,
@@ -352,7 +245,7 @@ def _predict(
         cpu_s=cpu_s,
         wall_s=wall_s,
         conjunctions=rows,
-        memory_mb=base + max(slice_mb, audit_mb if calibration.audit_blocks_s else 0.0),
+        memory_mb=base + max(fixed + per_hour * float(length.max()), audit_mb),
         results_mb=(BYTES_PER_RECORD * calibration.records + row_bytes * rows) / 1e6,
         checkpoint_mb=(shards + ROW_BYTES * rows) / 1e6,
         idle_share=imbalance(finish, float(finish.max())).idle_share,
@@ -370,139 +263,3 @@ def _clock(seconds: float) -> str:
         if seconds >= 2.0 * size:
             return f"{seconds / size:.3g} {name}"
     return f"{seconds:.3g} s"
-
-
-# ---------------------------------------------------------------- probes
-
-
-@dataclass(frozen=True)
-class _Probe:
-    """One slice that was screened: where, how long, what it cost and held."""
-
-    at_hours: float
-    hours: float
-    cpu_s: Mapping[str, float]
-    counts: Mapping[str, int]
-
-
-def _groups(
-    span_s: NDArray[np.float64], is_leo: NDArray[np.bool_], config: Config
-) -> dict[str, tuple[float, float]]:
-    """Begin and end [s] of each group of units."""
-    parts: dict[str, tuple[float, float]] = {}
-    for unit in make_units(span_s, is_leo, config.screening.slice_hours * 3600.0):
-        begin, _ = parts.get(unit.group, (unit.start_s, 0.0))
-        parts[unit.group] = (begin, unit.stop_s)
-    return parts
-
-
-def _probe_groups(
-    config: Config,
-    run_input: RunInput,
-    problem: ScreeningProblem,
-    groups: dict[str, tuple[float, float]],
-) -> tuple[dict[str, GroupCosts], tuple[float, float]]:
-    """Costs of each group; memory of a slice (fixed, per hour) [MB] beyond what was held before."""
-    sigma = covariance_table(solar=config.assess.solar)
-    before_mb = _peak_mb()
-    most_h = _PROBE_HOURS if len(problem.trajectories) < _MANY else 0.5 * _PROBE_HOURS
-    long_h = {name: min(most_h, (b - a) / 3600.0) for name, (a, b) in groups.items()}
-
-    def probe(start_s: float, hours: float) -> _Probe:
-        return _screen_probe(config, run_input, problem, sigma, start_s, hours)
-
-    short = {}  # all of them first: peak memory only ever grows
-    for name, (a, b) in groups.items():
-        hours = _SHORT * long_h[name]
-        short[name] = [probe(a, hours), probe(b - 3600.0 * hours, hours)]
-    short_mb = _peak_mb()
-    long = {
-        name: probe(0.5 * (a + b) - 1800.0 * long_h[name], long_h[name])
-        for name, (a, b) in groups.items()
-    }
-    longest = max(long_h.values())
-    per_hour_mb = (_peak_mb() - short_mb) / (longest * (1.0 - _SHORT))
-    fixed_mb = max(0.0, short_mb - before_mb - per_hour_mb * _SHORT * longest)
-    return {name: _group_costs(short[name], long[name]) for name in groups}, (fixed_mb, per_hour_mb)
-
-
-def _screen_probe(
-    config: Config,
-    run_input: RunInput,
-    problem: ScreeningProblem,
-    sigma: CovarianceTable,
-    start_s: float,
-    hours: float,
-) -> _Probe:
-    """Screen and assess one slice of whole seconds, one at least."""
-    start = float(np.round(start_s))
-    stop = max(float(np.round(start_s + 3600.0 * hours)), start + 1.0)
-    result = screen_slice(
-        problem, start, stop, step_s=config.screening.step_s,
-        segment_s=config.screening.segment_s, disable=config.screening.disable,
-        engine=config.screening.engine,
-    )  # fmt: skip
-    mark = time.process_time()
-    conjunction_columns(run_input, result.conjunctions, sigma)
-    cpu_s = {**result.cpu_s, "assess": time.process_time() - mark}
-    return _Probe(0.5 * (start + stop) / 3600.0, (stop - start) / 3600.0, cpu_s, result.counts)
-
-
-def _group_costs(short: list[_Probe], long: _Probe) -> GroupCosts:
-    every = sorted([*short, long], key=lambda probe: probe.at_hours)
-    hours = sum(probe.hours for probe in every)
-
-    def each(stage: str) -> float:
-        """Median over the probes: a rare jump of SDP4 in one of them is not the rule."""
-        return float(np.median([p.cpu_s[stage] / max(1, p.counts["conjunctions"]) for p in every]))
-
-    return GroupCosts(
-        propagate_s=_line(short, long, "propagate"),
-        search_s=_line(short, long, "search"),
-        refine_s_per_conjunction=each("refine"),
-        assess_s_per_conjunction=each("assess"),
-        pair_tests_per_hour=sum(probe.counts["pairs_tested"] for probe in every) / hours,
-        at_hours=tuple(probe.at_hours for probe in every),
-        conjunctions_per_hour=tuple(p.counts["conjunctions"] / p.hours for p in every),
-    )
-
-
-def _line(short: list[_Probe], long: _Probe, stage: str) -> tuple[float, float]:
-    """Fixed seconds and seconds per hour through the mean of the short probes and the long one."""
-    short_s = float(np.mean([probe.cpu_s[stage] for probe in short]))
-    short_h, long_s = short[0].hours, long.cpu_s[stage]
-    if long.hours <= short_h:  # a window of seconds
-        return 0.0, long_s / long.hours
-    slope = (long_s - short_s) / (long.hours - short_h)
-    fixed = min(max(0.0, short_s - slope * short_h), long_s)
-    return fixed, (long_s - fixed) / long.hours
-
-
-def _audit_blocks_s(
-    config: Config, run_input: RunInput, problem: ScreeningProblem
-) -> tuple[float, ...]:
-    """CPU seconds of each block of the audit: positions of the whole catalog, and pair steps."""
-    n = len(problem.trajectories)
-    samples = draw_samples(
-        run_input.regime[run_input.active], window_s(problem), config.run.seed,
-        max_pair_steps=config.audit.max_pair_steps,
-    )  # fmt: skip
-    rows = np.unique(np.linspace(0, n - 1, min(n, _SAMPLED)).astype(np.int64))
-    some = GPTrajectories(
-        problem.trajectories.start,
-        [problem.trajectories.records[row] for row in rows],
-        problem.trajectories.mean_motion[rows],
-    )
-    mark = time.process_time()
-    sample_positions(some, 0.0, STEPS_PER_BLOCK * STEP_S, np.full(len(rows), np.inf))
-    positions_s = (time.process_time() - mark) * n / len(rows)
-    _, counts = np.unique(samples.start_s, return_counts=True)
-    return tuple(
-        positions_s + AUDIT_S_PER_PAIR_STEP * count * n * STEPS_PER_BLOCK
-        for count in counts.tolist()
-    )
-
-
-def _peak_mb() -> float:
-    """Largest resident size of this process so far [MB]."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0

@@ -17,6 +17,7 @@ from tracss_hpc.errors import InputDataError
 from tracss_hpc.export.digest import digest_file, first_difference
 from tracss_hpc.export.hdf5 import read_results
 from tracss_hpc.parallel.comm import Comm, on_root
+from tracss_hpc.runs.interrupt import StopRequest
 from tracss_hpc.runs.problem import file_sha256
 from tracss_hpc.runs.progress import Style
 from tracss_hpc.runs.run import run_screening
@@ -33,7 +34,7 @@ def repeat_run(
     comm: Comm | None = None,
     force: bool = False,
     resume: bool = False,
-    max_hours: float | None = None,
+    stop: StopRequest | None = None,
     progress: Style = "auto",
 ) -> int:
     """Run again what `path` holds the results of; 0 when the digests are equal, else 1.
@@ -45,7 +46,7 @@ def repeat_run(
     overrides : sequence of str
         ``section.key=value``; without ``run.output=...`` the results go beside the old ones, into
         the directory's name with ``-repeat``.
-    comm, force, resume, max_hours, progress
+    comm, force, resume, stop, progress
         As `run_screening`.
 
     Raises
@@ -54,9 +55,7 @@ def repeat_run(
         When an input file is gone or is not what it was.
     """
     config = on_root(comm, lambda: _read_config(path, overrides))
-    run_screening(
-        config, comm=comm, force=force, resume=resume, max_hours=max_hours, progress=progress
-    )
+    run_screening(config, comm=comm, force=force, resume=resume, stop=stop, progress=progress)
     return on_root(comm, lambda: _compare(path, Path(config.run.output) / "results.h5"))
 
 

@@ -27,6 +27,7 @@ from tracss_hpc import __version__
 from tracss_hpc.config import Config, config_hash, resolve, to_toml
 from tracss_hpc.ephemeris.covariance import covariance_table, read_covariance_table
 from tracss_hpc.errors import Interrupted, TracssError
+from tracss_hpc.export.chunks import compression_filters
 from tracss_hpc.export.hdf5 import Results, read_results, write_results
 from tracss_hpc.kernels import SIMD_LEVEL
 from tracss_hpc.parallel.comm import Comm, all_values, on_root, rank_size
@@ -37,6 +38,7 @@ from tracss_hpc.provenance import (
     RunLedger,
     correlation_id,
     environment,
+    former_warnings,
     package_versions,
     peak_memory_mb,
 )
@@ -98,7 +100,8 @@ def screen(
     >>> th.open_results(path).miss_distance.min()  # doctest: +SKIP
     """
     resolved = resolve(config, overrides or {})
-    run_screening(resolved, comm=None, force=force)
+    with watch_for_stop() as stop:
+        run_screening(resolved, comm=None, force=force, stop=stop)
     return Path(resolved.run.output) / "results.h5"
 
 
@@ -108,10 +111,10 @@ def run_screening(
     comm: Comm | None = None,
     force: bool = False,
     resume: bool = False,
-    max_hours: float | None = None,
+    stop: StopRequest | None = None,
     progress: Style = "auto",
 ) -> str:
-    """Run one screening on all ranks of `comm`; return the summary text (blank beyond rank 0).
+    """Run one screening on all ranks of `comm`; return the summary text.
 
     Parameters
     ----------
@@ -123,30 +126,16 @@ def run_screening(
     resume : bool
         Go on with the unfinished run in the directory; a new or empty one begins, and a complete
         one stays as it is.
-    max_hours : float, optional
-        Stop before so many hours are over, with a checkpoint.
+    stop : StopRequest, optional
+        Asked between work units whether to end with a checkpoint; see `watch_for_stop`.
     progress : {"auto", "bar", "lines", "none"}
         How to show it.
 
     Raises
     ------
     Interrupted
-        After USR1, TERM or `max_hours`: the checkpoint in the directory is valid.
+        When `stop` said so: the checkpoint in the directory is valid.
     """
-    with watch_for_stop(max_hours) as stop:
-        return _run_in_folder(config, comm, stop, progress, force=force, resume=resume)
-
-
-def _run_in_folder(
-    config: Config,
-    comm: Comm | None,
-    stop: StopRequest,
-    style: Style,
-    *,
-    force: bool,
-    resume: bool,
-) -> str:
-    """The run with its directory held, its log kept and its ledger written, however it ends."""
     folder = Path(config.run.output)
     ledger = RunLedger(to_toml(config))
     handlers: list[logging.Handler] = []
@@ -164,10 +153,10 @@ def _run_in_folder(
     watched = None
     if handlers and state != "complete":
         watched = ProgressFile(folder, ranks=len(hosts), hosts=len(set(hosts)))
-    end: State = "failed"
+    end: State | None = None
     try:
-        summary = _run_stages(config, comm, state, ledger, stop, watched, style)
-        end = "done"
+        stop = stop or StopRequest()
+        return _run_stages(config, comm, state, ledger, stop, watched, progress)
     except TracssError as error:
         end = "stopped" if isinstance(error, Interrupted) else "failed"
         if handlers:  # the command line prints it; the log must tell it too
@@ -175,12 +164,14 @@ def _run_in_folder(
             for handler in handlers:
                 handler.handle(_log.makeRecord("tracss_hpc", level, "", 0, str(error), (), None))
         raise
-    except KeyboardInterrupt:
-        end = "stopped"
+    except BaseException as error:
+        end = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
         raise
     finally:
-        if watched is not None:
+        if watched is not None and end is not None:
             watched.write(end)
+        # A refused --resume leaves the ledger of the run it was refused to go on with.
+        if watched is not None and end is not None and (state == "new" or ledger.sessions):
             try:
                 ledger.write(folder)
             except OSError as error:  # what ended the run must be told, not this
@@ -188,7 +179,6 @@ def _run_in_folder(
         for handler in handlers:
             _log.removeHandler(handler)
             handler.close()
-    return summary
 
 
 def _run_stages(
@@ -202,6 +192,7 @@ def _run_stages(
 ) -> str:
     rank, size = rank_size(comm)
     folder = Path(config.run.output)
+    compression_filters(config.export.compression)  # hours later would be late to miss a package
     sigma = (
         read_covariance_table(config.assess.covariance_table, solar=config.assess.solar)
         if config.assess.covariance_table
@@ -227,13 +218,16 @@ def _run_stages(
             return on_root(comm, lambda: _already_complete(folder, identity))
         session = {
             "run_id": ledger.run_id, "created": ledger.created, "ranks": size,
-            "host": platform.node(), "slurm_job_id": os.environ.get("SLURM_JOB_ID", ""),
+            "hosts": ledger.environment["hosts"],
+            "slurm_job_id": os.environ.get("SLURM_JOB_ID", ""),
         }  # fmt: skip
         checkpoint, manifest = on_root(
             comm,
             lambda: open_checkpoint(folder, identity, units, session, resume=state == "unfinished"),
         )
         ledger.run_id, ledger.sessions = manifest["run_id"], manifest["sessions"]
+        if rank == 0 and state == "unfinished":
+            ledger.warnings[:0] = former_warnings(folder)
         require_visible(comm, checkpoint)
         problem, status, status_time = find_all_ends(comm, run_input, problem)
         stage.counts = {"ended": int(np.isfinite(status_time).sum())}
@@ -320,19 +314,22 @@ def _run_stages(
                 pass
     cpu_s = [stage.cpu_s for stage in ledger.stages]
     ledger.add_ranks(all_values(comm, cpu_s), all_values(comm, peak_memory_mb()))
-    if rank > 0:
-        return ""
-    _log.info("wrote %s (%.1f MB, %.1f s)", path, path.stat().st_size / 1e6, stage.wall_s)
-    try:
-        with ledger.stage("export") as stage:
-            export_products(folder, path, config)
-        _log.info("messages and pictures (%.1f s)", stage.wall_s)
-        summary = summarise(path, [asdict(s) for s in ledger.stages])
-    except OSError as error:
-        raise TracssError(
-            f"{path} stands, but messages, pictures or summary cannot be written: {error}; make "
-            "room or mend the directory, then run again with --resume"
-        ) from None
+    if rank == 0:
+        _log.info("wrote %s (%.1f MB, %.1f s)", path, path.stat().st_size / 1e6, stage.wall_s)
+    # The others wait, so that a signal still finds them taking signals.
+    return on_root(comm, lambda: _finish(path, config, ledger, watched))
+
+
+def _finish(path: Path, config: Config, ledger: RunLedger, watched: ProgressFile | None) -> str:
+    """Messages, pictures, summary; the checkpoint goes when all of it stands."""
+    folder = path.parent
+    with ledger.stage("export") as stage:
+        export_products(folder, path, config)
+    _log.info("messages and pictures (%.1f s)", stage.wall_s)
+    summary = summarise(path, [asdict(s) for s in ledger.stages])
+    ledger.write(folder)
+    if watched is not None:
+        watched.write("done")
     remove_checkpoint(folder)
     return summary
 
