@@ -94,8 +94,8 @@ def shell(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         (["run"], "run: give a configuration file (samples are in configs/), or --from"),
         (["run", "--resume"], "run: give a configuration file (samples are in configs/)"),
         (["run", ALL_VS_ALL, "--force", "--resume"], "--force begins anew and --resume goes on"),
-        (["run", ALL_VS_ALL, "--max-hours", "0"], "0 is not a number of hours > 0"),
-        (["run", ALL_VS_ALL, "--max-hours", "nan"], "nan is not a number of hours > 0"),
+        (["run", ALL_VS_ALL, "--max-hours", "0"], "'0' is not a number of hours > 0"),
+        (["run", ALL_VS_ALL, "--max-hours", "nan"], "'nan' is not a number of hours > 0"),
         (["run", ALL_VS_ALL, "--progress", "dots"], "invalid choice: 'dots'"),
         (["run", "--from", "none.h5"], "none.h5: no such file"),
         (["run", "--from", "none.h5", "--force", "--resume"], "give one of them"),
@@ -324,7 +324,7 @@ def test_a_wrong_simd_level_is_a_sentence() -> None:
 
 def test_version() -> None:
     done = shell("--version")
-    assert (done.returncode, done.stdout) == (0, "0.1.0\n")
+    assert (done.returncode, done.stdout) == (0, "0.2.0\n")
 
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ One message holds fewer than 2^31 elements in many libraries, so `gather_arrays`
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
@@ -26,12 +25,10 @@ else:
 
 __all__ = [
     "Comm",
-    "all_max",
     "all_values",
     "barrier",
     "broadcast",
     "gather_arrays",
-    "host_count",
     "in_turn",
     "largest",
     "on_root",
@@ -48,11 +45,6 @@ _MESSAGE_BYTES = 1 << 30
 def rank_size(comm: Comm | None) -> tuple[int, int]:
     """Rank and number of ranks; (0, 1) when serial."""
     return (0, 1) if comm is None else (comm.rank, comm.size)
-
-
-def host_count(comm: Comm | None) -> int:
-    """Number of different machines the ranks run on."""
-    return 1 if comm is None else len(set(comm.allgather(platform.node())))
 
 
 def barrier(comm: Comm | None) -> None:
@@ -113,11 +105,6 @@ def in_turn(comm: Comm | None, n: int, action: Callable[[int], T]) -> Iterator[T
             comm.send(action(number), dest=0)
         elif rank == 0:
             yield comm.recv(source=owner)
-
-
-def all_max(comm: Comm | None, value: float) -> float:
-    """The largest `value` of all ranks, on every rank."""
-    return value if comm is None else max(comm.allgather(value))
 
 
 def gather_arrays(

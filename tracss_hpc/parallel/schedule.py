@@ -8,7 +8,7 @@ and `runs.plan`. Pure functions: no communicator, no clock.
 
 The queue is Graham's list scheduling: rank r begins with the r-th unit of the list, every further
 unit goes to whoever asks first. Its makespan is at most mean load + longest unit, and with the
-longest first at most 4/3 of the best there is (Graham 1969); the results do not depend on it.
+longest first at most 4/3 of the best there is [Graham1969]; the results do not depend on it.
 """
 
 from __future__ import annotations

@@ -323,11 +323,17 @@ def _run_stages(
 def _finish(path: Path, config: Config, ledger: RunLedger, watched: ProgressFile | None) -> str:
     """Messages, pictures, summary; the checkpoint goes when all of it stands."""
     folder = path.parent
-    with ledger.stage("export") as stage:
-        export_products(folder, path, config)
-    _log.info("messages and pictures (%.1f s)", stage.wall_s)
-    summary = summarise(path, [asdict(s) for s in ledger.stages])
-    ledger.write(folder)
+    try:
+        with ledger.stage("export") as stage:
+            export_products(folder, path, config)
+        _log.info("messages and pictures (%.1f s)", stage.wall_s)
+        summary = summarise(path, [asdict(s) for s in ledger.stages])
+        ledger.write(folder)
+    except OSError as error:
+        raise TracssError(
+            f"{path} stands, but messages, pictures or summary cannot be written: {error}; make "
+            "room or mend the directory, then run again with --resume"
+        ) from None
     if watched is not None:
         watched.write("done")
     remove_checkpoint(folder)
