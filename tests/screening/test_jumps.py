@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.ephemeris.made_up_motion import made_up_trajectories
 from tests.oracles.planted_world import START, oracle_objects, planted_problem
 from tracss_hpc.catalog.volumes import uniform_volume
-from tracss_hpc.ephemeris.gp import GPTrajectories
 from tracss_hpc.screening.time_slice import ScreeningProblem, screen_slice
 
 JUMP_S = 7000.123  # falls into the millisecond before
@@ -38,7 +38,7 @@ def problem(jump_km: float) -> ScreeningProblem:
     motion = np.full(2, planted_problem().trajectories.mean_motion[ENTRY])
     records = [Moved(0.0, 0.0, 0.0), Moved(5.0, -1e-3, jump_km)]
     return ScreeningProblem(
-        GPTrajectories(START, records, motion),  # type: ignore[arg-type]
+        made_up_trajectories(START, records, motion),
         uniform_volume(2, "ELLIPSOID", 10.0, 10.0, 10.0, 1.0),
         np.ones(2, dtype=bool), np.full(2, np.inf), np.arange(2),
     )  # fmt: skip

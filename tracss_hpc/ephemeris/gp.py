@@ -1,13 +1,15 @@
 """GP trajectories: SGP4/SDP4 states of catalog objects, and where each trajectory ends.
 
 Fed by the catalog's element sets; feeds nodes (polynomials), refine (the true trajectory) and the
-audit. python-sgp4 (Vallado's C++ code, WGS-72) is the reference: what it returns *is* the
-trajectory, in TEME, and its velocity is not the derivative of its position.
+audit. What the batched SGP4 (sgp4_batch.py) returns *is* the trajectory, in TEME, and its velocity
+is not the derivative of its position. It follows python-sgp4 (Vallado's C++ code, WGS-72) to 0.3 mm
+with the same error codes, and gives the same bits on every processor.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,11 +17,13 @@ from sgp4.api import WGS72, Satrec
 
 from tracss_hpc.catalog.catalog import Catalog
 from tracss_hpc.constants import DAY_S
+from tracss_hpc.ephemeris.sgp4_batch import SGP4Batch, batch_of_records
 from tracss_hpc.epochs import Epoch, julian_dates
 
 __all__ = ["DIVERGED", "GPTrajectories", "find_end", "find_ends", "make_trajectories"]
 
 _JD_1949_12_31 = 2433281.5  # SGP4's epoch origin, 1949-12-31T00:00 UTC
+_SCAN_OBJECTS = 512  # looked at together
 _SCAN_COARSE_S = 7200.0  # every object is looked at this often for signs of decay
 _SCAN_FINE_S = 10.0  # objects at risk are looked at this often
 _RISK_PERIGEE_KM = 6378.135 + 130.0  # osculating perigee below this: scanned finely
@@ -40,7 +44,7 @@ class GPTrajectories:
     start : Epoch
         Run start; all times are seconds since it.
     records : list of Satrec
-        One initialised SGP4 record per object.
+        One record of python-sgp4 per object: its elements, and its mean eccentricity at a time.
     mean_motion : ndarray, shape (n,)
         Mean motion [rad/s], for choosing node spacings.
     """
@@ -73,24 +77,19 @@ class GPTrajectories:
         """
         rows = np.asarray(objects)
         if t.ndim == 1:
-            r, v, code = self.states(rows, t[:, None])
+            r, v, code = self._batch.states(rows, t[:, None], self.start)
             return r[:, 0], v[:, 0], code[:, 0]
-        if (rows[1:] < rows[:-1]).any():  # one call of SGP4 for all times of an object
-            order = np.argsort(rows, kind="stable")
-            back = np.empty_like(order)
-            back[order] = np.arange(len(order))
-            r, v, code = self.states(rows[order], t[order])
-            return r[back], v[back], code[back]
-        m, q = t.shape
-        jd, fr = julian_dates(self.start, t.ravel())
-        r, v = np.empty((m * q, 3)), np.empty((m * q, 3))
-        code = np.empty(m * q, dtype=np.uint8)
-        first = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]][:m])
-        stop = [*first[1:].tolist(), m][: len(first)]  # none of none
-        for a, b in zip(first.tolist(), stop, strict=True):
-            part = slice(a * q, b * q)
-            code[part], r[part], v[part] = self.records[rows[a]].sgp4_array(jd[part], fr[part])
-        return r.reshape(m, q, 3), v.reshape(m, q, 3), code.reshape(m, q)
+        return self._batch.states(rows, t, self.start)
+
+    def positions(
+        self, objects: NDArray[np.integer], t: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+        """Positions (m, 3, q) [km] and codes (m, q) alone, by axis: what a fit wants."""
+        return self._batch.positions(np.asarray(objects), t, self.start)
+
+    @cached_property
+    def _batch(self) -> SGP4Batch:
+        return batch_of_records(self.records)
 
 
 def make_trajectories(catalog: Catalog, start: Epoch) -> GPTrajectories:
@@ -156,28 +155,40 @@ def find_ends(
         without one; 0 when there is none.
     """
     rows = np.arange(len(trajectories)) if objects is None else np.asarray(objects)
-    spans = np.broadcast_to(np.asarray(span_s, dtype=np.float64), (len(trajectories),))
+    spans = np.broadcast_to(np.asarray(span_s, dtype=np.float64), (len(trajectories),))[rows]
     end = np.full(len(rows), np.inf)
     code = np.zeros(len(rows), dtype=np.uint8)
-    for q, row in enumerate(rows):
-        span = spans[row]
-        coarse = _times(0.0, span, _SCAN_COARSE_S)
-        error, perigee_km = _scan(trajectories, row, coarse)
+    if not len(rows):
+        return end, code
+    coarse = _times(0.0, float(spans.max()), _SCAN_COARSE_S)
+    for begin in range(0, len(rows), _SCAN_OBJECTS):
+        part = rows[begin : begin + _SCAN_OBJECTS]
+        error, perigee_km = _scan(trajectories, part, coarse)
         risk = (error != 0) | (perigee_km < _RISK_PERIGEE_KM)
-        risk |= _eccentricity_vanishes(trajectories, row, coarse)
-        if not risk.any():
-            continue
-        fine = _times(max(coarse[np.argmax(risk)] - _SCAN_COARSE_S, 0.0), span, _SCAN_FINE_S)
-        error, _ = _scan(trajectories, row, fine)
-        if not error.any():
-            continue
-        bad = fine[np.argmax(error != 0)]
-        seconds = _times(max(bad - _SCAN_FINE_S + 1.0, 0.0), bad, 1.0)
-        error, _ = _scan(trajectories, row, seconds)
-        first = int(np.argmax(error != 0))
-        if seconds[first] <= span:
-            end[q], code[q] = seconds[first], error[first]
+        for k, row in enumerate(part):
+            span = float(spans[begin + k])
+            looks = coarse[coarse < span + _SCAN_COARSE_S]
+            at_risk = risk[k, : len(looks)] | _eccentricity_vanishes(trajectories, row, looks)
+            if at_risk.any():
+                first = max(float(looks[np.argmax(at_risk)]) - _SCAN_COARSE_S, 0.0)
+                end[begin + k], code[begin + k] = _first_bad(trajectories, row, first, span)
     return end, code
+
+
+def _first_bad(
+    trajectories: GPTrajectories, row: int, first: float, span: float
+) -> tuple[float, int]:
+    """First bad second between `first` and `span` and its code, looking each 10 s; (inf, 0)."""
+    fine = _times(first, span, _SCAN_FINE_S)
+    error = _scan(trajectories, np.array([row]), fine)[0][0]
+    if error.any():
+        bad = float(fine[np.argmax(error != 0)])
+        seconds = _times(max(bad - _SCAN_FINE_S + 1.0, 0.0), bad, 1.0)
+        error = _scan(trajectories, np.array([row]), seconds)[0][0]
+        at = int(np.argmax(error != 0))
+        if seconds[at] <= span:
+            return float(seconds[at]), int(error[at])
+    return float(np.inf), 0
 
 
 def find_end(trajectories: GPTrajectories, row: int, span_s: float) -> tuple[float, int]:
@@ -188,7 +199,7 @@ def find_end(trajectories: GPTrajectories, row: int, span_s: float) -> tuple[flo
     """
     for begin in np.arange(0.0, span_s, DAY_S):
         seconds = _times(float(begin), min(float(begin) + DAY_S, span_s), 1.0)
-        error, _ = _scan(trajectories, row, seconds)
+        error = _scan(trajectories, np.array([row]), seconds)[0][0]
         if error.any():
             first = int(np.argmax(error != 0))
             return float(seconds[first]), int(error[first])
@@ -201,13 +212,11 @@ def _times(first: float, last: float, step: float) -> NDArray[np.float64]:
 
 
 def _scan(
-    trajectories: GPTrajectories, row: int, t: NDArray[np.float64]
+    trajectories: GPTrajectories, rows: NDArray[np.integer], t: NDArray[np.float64]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Error codes (DIVERGED included) and osculating perigee distances [km] of one object at t."""
-    jd, fr = julian_dates(trajectories.start, t)
-    error, r, v = trajectories.records[row].sgp4_array(jd, fr)
-    error = error.copy()
-    error[(error == 0) & ~((r * r).sum(axis=1) < _FARTHEST_KM**2)] = DIVERGED
+    """Error codes (DIVERGED included) and osculating perigee distances [km], (rows, times)."""
+    r, v, error = trajectories.states(rows, np.broadcast_to(t, (len(rows), len(t))))
+    error[(error == 0) & ~((r * r).sum(axis=2) < _FARTHEST_KM**2)] = DIVERGED
     return error, _perigee_km(r, v)
 
 

@@ -37,15 +37,17 @@ _J = np.arange(TERMS)
 _X = -np.cos(np.pi * _J / (TERMS - 1))  # nodes, increasing
 _SAMPLE_X = np.append(_X, _CHECK_X)
 _FIT = np.linalg.inv(np.polynomial.chebyshev.chebvander(_X, TERMS - 1))
+_FIT_BY_NODE = np.ascontiguousarray(_FIT.T)  # row j: what node j adds to each coefficient
+_BLOCK = 2048  # segments: 0.9 MB of samples
 _X_FORCE = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])  # where the acceleration is looked at
-_POSITION = np.polynomial.chebyshev.chebvander(_X_FORCE, TERMS - 1)
-_SECOND = np.stack(
+_POSITION = np.ascontiguousarray(np.polynomial.chebyshev.chebvander(_X_FORCE, TERMS - 1))
+_SECOND = np.array(
     [
-        np.polynomial.chebyshev.chebval(_X_FORCE, np.polynomial.chebyshev.chebder(row, 2))
-        for row in np.eye(TERMS)
-    ],
-    axis=1,
-)
+        [np.polynomial.chebyshev.chebval(x, np.polynomial.chebyshev.chebder(row, 2)) for row in
+         np.eye(TERMS)]
+        for x in _X_FORCE
+    ]
+)  # fmt: skip
 _VELOCITY_CHANGE = 2.0 * np.where(_J % 2 == 0, _J**2, 0.0)  # T_k'(1) - T_k'(-1)
 _BOOLE = np.array([7.0, 32.0, 12.0, 32.0, 7.0]) / 90.0  # Boole's weights for a mean over _X_FORCE
 _KINK_H_S = 30.0  # half of the usual step of the pair search
@@ -163,12 +165,12 @@ def build_ephemeris(
     final = np.zeros(len(objects), dtype=bool)  # both sides of a jump: kept as they are
     while len(objects):
         half = 0.5 * (end - begin)
-        times = 0.5 * (begin + end)[:, None] + half[:, None] * _SAMPLE_X
-        r, _, code = trajectories.states(objects, times)
-        failed = code.any(axis=1)
+        coef, tail, check, failed = _fit_segments(trajectories, objects, begin, end)
         for q in np.flatnonzero(failed):
             row = int(objects[q])
-            first = float(times[q][code[q] != 0].min())
+            times = _sample_times(begin[q : q + 1], end[q : q + 1])
+            _, code = trajectories.positions(objects[q : q + 1], times)
+            first = float(times[code != 0].min())
             stop[row] = min(stop[row], _last_good(trajectories, row, float(begin[q]), first))
         if failed.any():
             early |= set(objects[failed].tolist())
@@ -176,9 +178,6 @@ def build_ephemeris(
             keep = end - begin > 1e-3
             objects, begin, end, final = objects[keep], begin[keep], end[keep], final[keep]
             continue
-        coef = r[:, :TERMS].transpose(0, 2, 1) @ _FIT.T
-        tail = np.abs(coef[:, :, -2:]).sum(axis=2).max(axis=1)
-        check = np.abs(coef @ _CHECK_ROW - r[:, TERMS]).max(axis=1)
         good = final | ((tail <= TOLERANCE_KM) & (check <= TOLERANCE_KM))
         found: list[tuple[int, float, float]] = []
         cut = np.full(len(objects), np.nan)
@@ -231,6 +230,34 @@ def build_ephemeris(
     )
 
 
+def _sample_times(begin: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Nodes and check time of each segment [s]."""
+    half = 0.5 * (end - begin)
+    return np.asarray(0.5 * (begin + end)[:, None] + half[:, None] * _SAMPLE_X)
+
+
+def _fit_segments(
+    trajectories: GPTrajectories,
+    objects: NDArray[np.int64],
+    begin: NDArray[np.float64],
+    end: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Series of each segment, size of its tail, difference at the check time, and SGP4 errors.
+
+    Some thousand segments at a time: their samples stay in the processor's cache.
+    """
+    m = len(objects)
+    coef = np.empty((m, 3, TERMS))
+    tail, check = np.empty(m), np.empty(m)
+    failed = np.empty(m, dtype=bool)
+    for first in range(0, m, _BLOCK):
+        part = slice(first, first + _BLOCK)
+        r, code = trajectories.positions(objects[part], _sample_times(begin[part], end[part]))
+        failed[part] = code.any(axis=1)
+        kernel.fit(r, _FIT_BY_NODE, _CHECK_ROW, coef[part], tail[part], check[part])
+    return coef, tail, check, failed
+
+
 def _perturbation(coef: NDArray[np.float64], inv_half: NDArray[np.float64]) -> NDArray[np.float64]:
     """Acceleration of each segment beside the two-body one [km/s^2], as the filters feel it.
 
@@ -238,13 +265,11 @@ def _perturbation(coef: NDArray[np.float64], inv_half: NDArray[np.float64]) -> N
     SGP4 (its clamp of small eccentricities makes millimetre ones), the kink's change of velocity
     dv instead: over a step of 2 h it displaces by at most 2 h dv, as an acceleration 4 dv / h does.
     """
-    r = coef @ _POSITION.T
-    two_body = -MU_KM3_S2 * r / (((r * r).sum(axis=1)) ** 1.5)[:, None, :]
-    force = (coef @ _SECOND.T) * (inv_half**2)[:, None, None] - two_body
-    smooth = np.sqrt((force * force).sum(axis=1)).max(axis=1)
-    kink = (coef @ _VELOCITY_CHANGE) * inv_half[:, None]
-    kink -= (two_body @ _BOOLE) * (2.0 / inv_half)[:, None]
-    jolt = np.sqrt((kink * kink).sum(axis=1)) * 4.0 / _KINK_H_S
+    smooth, kink = np.empty(len(coef)), np.empty(len(coef))
+    kernel.perturb(
+        coef, inv_half, _POSITION, _SECOND, _VELOCITY_CHANGE, _BOOLE, MU_KM3_S2, smooth, kink
+    )
+    jolt = kink * 4.0 / _KINK_H_S
     return np.asarray(np.where(2.0 / inv_half <= SHORTEST_S, np.minimum(jolt, smooth), smooth))
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "load",
     "neighbours",
     "nodes",
+    "sgp4_batch",
 ]
 
 #: All SIMD levels, lowest first: plain x86-64 (or another processor family), AVX2, AVX-512.
@@ -62,3 +63,4 @@ close_approach = load("close_approach", SIMD_LEVEL)
 encounter_plane = load("encounter_plane", SIMD_LEVEL)
 neighbours = load("neighbours", SIMD_LEVEL)
 nodes = load("nodes", SIMD_LEVEL)
+sgp4_batch = load("sgp4_batch", SIMD_LEVEL)
