@@ -1,8 +1,8 @@
-"""Fit and evaluate piecewise Chebyshev trajectories, and bound what they do within a step.
+"""Fit and evaluate piecewise Chebyshev trajectories.
 
 The Ephemeris (tracss_hpc/ephemeris/nodes.py) holds one list of segments for all objects; this
-kernel turns it into states of all objects at a batch of times, and a step's states into the
-per-object bounds that the pair filters rest on. The loop over times is innermost so that the
+kernel turns it into states of all objects at a batch of times, in double precision (steps.pyx is
+the fast way for the pair search). The loop over times is innermost so that the
 compiler vectorises Clenshaw's recurrence over the times that fall into one segment.
 
 Arrays: offset (n + 1,) int64, segments of object i are offset[i] .. offset[i + 1];
@@ -11,7 +11,7 @@ object's segments. `fit` makes the series, `perturb` measures how far the motion
 one, since the filters rest on a bound of that. Units: km, km/s, s.
 """
 
-from libc.math cimport NAN, fabs, fmax, fmin, sqrt
+from libc.math cimport NAN, fabs, fmax, sqrt
 from libc.stdint cimport int64_t
 
 cdef enum:
@@ -226,79 +226,3 @@ def evaluate(
                 for axis in range(6):
                     out[k, axis, i] = NAN
                 k += 1
-
-
-cdef inline double _radial(
-    const double[:, ::1] state, Py_ssize_t i, double mu, double* r, double* rate, double* speed
-) noexcept nogil:
-    """Distance, |its rate| and speed of object i; returns the two-body |r''|."""
-    cdef double x = state[0, i], y = state[1, i], z = state[2, i]
-    cdef double u = state[3, i], v = state[4, i], w = state[5, i]
-    cdef double r2 = x * x + y * y + z * z, v2 = u * u + v * v + w * w
-    r[0] = sqrt(r2)
-    rate[0] = fabs(x * u + y * v + z * w) / r[0]
-    speed[0] = sqrt(v2)
-    return fabs((v2 - rate[0] * rate[0]) / r[0] - mu / r2)
-
-
-def bound_steps(
-    const double[:, ::1] state_a,
-    const double[:, ::1] state_m,
-    const double[:, ::1] state_b,
-    double step,
-    double mu,
-    double perturbation,
-    double[::1] speed,
-    double[::1] r_low,
-    double[::1] r_high,
-):
-    """Bounds of every object over one step from its states at the step's start, middle and end.
-
-    Parameters
-    ----------
-    state_a, state_m, state_b : ndarray, shape (6, n)
-        States at the two ends and the middle of the step [km, km/s].
-    step : float
-        Length of the step [s]; two sub-intervals of h = step / 2.
-    mu, perturbation : float
-        Gravitational parameter [km^3/s^2]; bound on all other acceleration [km/s^2].
-    speed, r_low, r_high : ndarray, shape (n,)
-        Filled: largest speed [km/s], range of geocentric distance [km] over the step; NaN where a
-        state is missing.
-
-    Notes
-    -----
-    Proof. r'' = v_t^2/r - mu/r^2 + p with |p| <= perturbation. Between samples h apart a function
-    leaves the range of its end values by at most max|r''| h^2/8, and r' leaves the larger of its
-    end values by at most max|r''| h/2. r'' itself changes at the rate
-    r' (2 mu/r^3 - 3 w^2/r^4), w the angular momentum; w^2 <= 2 mu r for a bound orbit, so
-    |r'''| <= 4 mu/r^3 |r'| (taken 10 % larger for r below the smallest sample), which widens the
-    sampled |r''| by h/2 times that. Speed: d|v|/dt is the component of the acceleration along v,
-    at most mu/r^2 |r'|/|v| + perturbation.
-    """
-    cdef Py_ssize_t n = state_m.shape[1], i
-    cdef double h = 0.5 * step
-    cdef double r_a, r_m, r_b, rate_a, rate_m, rate_b, v_a, v_m, v_b, second
-    cdef double low, high, top, slack, rate_max, curvature
-    with nogil:
-        for i in range(n):
-            second = _radial(state_a, i, mu, &r_a, &rate_a, &v_a)
-            second = fmax(second, _radial(state_m, i, mu, &r_m, &rate_m, &v_m))
-            second = fmax(second, _radial(state_b, i, mu, &r_b, &rate_b, &v_b))
-            if not (r_a > 0.0 and r_m > 0.0 and r_b > 0.0):
-                speed[i] = NAN
-                r_low[i] = NAN
-                r_high[i] = NAN
-                continue
-            low = fmin(r_a, fmin(r_m, r_b))
-            high = fmax(r_a, fmax(r_m, r_b))
-            top = fmax(v_a, fmax(v_m, v_b))
-            slack = second + perturbation
-            rate_max = fmax(rate_a, fmax(rate_m, rate_b))
-            curvature = slack + 0.5 * h * 4.4 * mu / (low * low * low) * fmin(
-                1.1 * top, rate_max + slack * h
-            )
-            rate_max = rate_max + 0.5 * h * curvature
-            r_low[i] = low - curvature * h * h / 8.0
-            r_high[i] = high + curvature * h * h / 8.0
-            speed[i] = top + 0.5 * h * (mu / (r_low[i] * r_low[i]) * rate_max / top + perturbation)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tracss_hpc.ephemeris.steps import StepWalker
+
 MU = 398600.4418
 TERMS = 13
 Array = NDArray[np.float64]
@@ -22,6 +24,17 @@ class Segments:
     inv_half: Array
     coef: Array
     stop: Array
+
+    def __len__(self) -> int:
+        return len(self.stop)
+
+    @property
+    def start(self) -> Array:
+        """Begin of each object's first segment; inf without any."""
+        has = self.offset[1:] > self.offset[:-1]
+        return np.array(
+            [self.begin[k] if h else np.inf for k, h in zip(self.offset, has, strict=False)]
+        )
 
 
 def random_orbits(rng: np.random.Generator, n: int, *, eccentric: float = 0.3) -> Array:
@@ -73,3 +86,10 @@ def fit(elements: Array, start: float, stop: float, length: float) -> Segments:
         np.array(offset, dtype=np.int64), np.array(begin), np.array(mid), 1.0 / np.array(half),
         np.ascontiguousarray(np.concatenate(coef)), np.full(len(elements), float(stop)),
     )  # fmt: skip
+
+
+def planes_of(elements: Array, edges: Array, perturbation: float = 5e-4) -> NDArray[np.float32]:
+    """Planes (k, 10, n) of the steps between `edges`, from segments of about two minutes."""
+    length = min(130.0, float(edges[-1] - edges[0]))
+    walker = StepWalker(fit(elements, edges[0], edges[-1], length), perturbation)  # type: ignore
+    return walker.advance(np.asarray(edges, dtype=np.float64))[:, :, : len(elements)].copy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.kernels.segments import MU, Segments, fit, kepler_states, random_orbits
+from tests.kernels.segments import MU, Segments, fit, kepler_states, planes_of, random_orbits
 from tracss_hpc.kernels import close_approach, nodes
 
 
@@ -18,12 +18,15 @@ def minima(
     box: bool = False,
     prefilter: bool = True,
     capacity: int = 1000,
+    guess: np.ndarray | None = None,
 ) -> tuple[list[tuple[int, int, float]], int]:
-    rho = np.linalg.norm(half, axis=1) if box else half.max(axis=1)
+    """Minima by halving, or by Newton from a guess [s from the middle] of each pair."""
+    rho = (np.linalg.norm(half, axis=1) if box else half.max(axis=1)).astype(np.float32)
+    guess = np.empty(0) if guess is None else guess
     found, t = np.empty((capacity, 2), dtype=np.int32), np.empty(capacity)
     count = close_approach.find_minima(
-        pairs, np.arange(len(pairs), dtype=np.int32), *step, s.offset, s.begin, s.mid, s.inv_half,
-        s.coef, half, rho, box, MU, 5e-4, found, t, prefilter,
+        pairs, np.arange(len(pairs), dtype=np.int32), guess, *step, s.offset, s.offset[1:] - 1,
+        s.begin, s.mid, s.inv_half, s.coef, half, rho, box, MU, 5e-4, found, t, prefilter,
     )  # fmt: skip
     rows = range(min(count, capacity))
     return [(int(found[k, 0]), int(found[k, 1]), float(t[k])) for k in rows], count
@@ -82,6 +85,35 @@ def test_fast_minima(rng: np.random.Generator, step: tuple[float, float], box: b
         assert len(got) == len(expected), pair
         np.testing.assert_allclose(got, expected, atol=1e-4)
     assert count > 10
+
+
+@pytest.mark.parametrize("box", [False, True])
+@pytest.mark.parametrize("prefilter", [False, True])
+@pytest.mark.parametrize("step", [(370.0, 430.0), (340.0, 460.0), (399.9, 400.1)])
+def test_newton_finds_what_halving_finds(
+    rng: np.random.Generator, step: tuple[float, float], box: bool, prefilter: bool
+) -> None:
+    """From any guess in the step; only a minimum next to a face may be judged otherwise."""
+    n = 200
+    segments = fit(crossing(rng, n), 0.0, 800.0, 130.0)
+    pairs = np.arange(2 * n, dtype=np.int32).reshape(n, 2)
+    half = np.tile([3.0, 25.0, 25.0] if box else [30.0, 30.0, 30.0], (2 * n, 1))
+    halving, _ = minima(segments, pairs, step, half, box=box, prefilter=prefilter)
+    wide, _ = minima(segments, pairs, step, half + 0.5, box=box, prefilter=prefilter)
+    width = 0.5 * (step[1] - step[0])
+    best = np.array([dense_minima(segments, (2 * k, 2 * k + 1), *step)[:1] or [400.0]
+                     for k in range(n)])[:, 0] - 0.5 * (step[0] + step[1])  # fmt: skip
+    for guess in (best, best + rng.normal(0.0, 0.05, n), rng.uniform(-width, width, n)):
+        got, _ = minima(
+            segments, pairs, step, half, box=box, prefilter=prefilter,
+            guess=np.clip(guess, -width, width),
+        )  # fmt: skip
+        times = {(i, j): t for i, j, t in got}
+        assert len(times) == len(got)
+        for i, j, t in halving:
+            assert times[i, j] == pytest.approx(t, abs=2e-5)
+        assert set(times) <= {(i, j) for i, j, _ in wide}
+    assert len(halving) > 5
 
 
 def test_slow_pairs_with_several_minima() -> None:
@@ -151,9 +183,10 @@ def test_those_who_cannot_catch_have_no_minima(rng: np.random.Generator) -> None
     pairs = np.arange(8, dtype=np.int32).reshape(4, 2)
     t = np.empty(10)
     count = close_approach.find_minima(
-        pairs, np.arange(4, dtype=np.int32), 370.0, 430.0, segments.offset, segments.begin,
-        segments.mid, segments.inv_half, segments.coef, np.full((8, 3), 9.0), np.full(8, -np.inf),
-        False, MU, 5e-4, np.empty((10, 2), dtype=np.int32), t, True,
+        pairs, np.arange(4, dtype=np.int32), np.empty(0), 370.0, 430.0, segments.offset,
+        segments.offset, segments.begin, segments.mid, segments.inv_half, segments.coef,
+        np.full((8, 3), 9.0), np.full(8, -np.inf, dtype=np.float32), False, MU, 5e-4,
+        np.empty((10, 2), dtype=np.int32), t, True,
     )  # fmt: skip
     assert count == 0
 
@@ -178,18 +211,15 @@ def test_filters_keep_every_pair_with_a_minimum_in_reach(
     # Shift some so that they pass tens to hundreds of kilometres apart, or at another time.
     elements[1::2, 5] += rng.choice([0.0, 1e-3, 1e-2, 0.1], n)
     a = 400.0 - rng.uniform(0.0, step)
-    edges = np.array([a, a + 0.5 * step, a + step])
-    states = kepler_states(elements, edges)
+    plane = planes_of(elements, np.array([a, a + step]))[0]
     pairs = np.arange(2 * n, dtype=np.int32).reshape(n, 2)
-    speed, low, high = np.empty(2 * n), np.empty(2 * n), np.empty(2 * n)
-    nodes.bound_steps(*states, step, MU, 5e-4, speed, low, high)
-    rho = np.full(2 * n, 30.0)
-    kept, passed = np.empty(n, dtype=np.int32), np.zeros(2, dtype=np.int64)
+    rho = np.full(2 * n, 30.0, dtype=np.float32)
+    kept, guess, passed = np.empty(n, dtype=np.int32), np.empty(n), np.zeros(2, dtype=np.int64)
     count = close_approach.filter_pairs(
-        pairs, n, *states, low, rho, 0.5 * step, MU, 5e-4, kept, passed,
+        pairs, n, plane, rho, 0.5 * step, MU, 5e-4, kept, guess, passed,
         off != "chord", off != "range_rate",
     )  # fmt: skip
-    t = np.linspace(edges[0], edges[2], 1 + int(step / 0.1))
+    t = np.linspace(a, a + step, 1 + int(step / 0.1))
     must = set()
     for k in range(n):
         both = kepler_states(elements[2 * k : 2 * k + 2], t)

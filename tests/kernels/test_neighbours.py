@@ -1,14 +1,16 @@
-"""Candidate pairs against the filters' own inequalities over all pairs in double precision."""
+"""Candidate pairs against the filters' own inequalities over all pairs, in double precision."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from tests.kernels.segments import MU, kepler_states, random_orbits
-from tracss_hpc.kernels import neighbours, nodes
+from tests.kernels.segments import planes_of, random_orbits
+from tracss_hpc.kernels import neighbours
 
 STEP = 60.0
+LOW, HIGH, TRAVEL = 6, 7, 8
+NO_PLANE = np.empty((10, 0), dtype=np.float32)
 
 
 class Step:
@@ -19,19 +21,19 @@ class Step:
         # Near one place: many pairs within reach.
         for column, width in ((2, 0.3), (3, 0.3), (4, 0.1), (5, 0.1)):
             elements[:, column] = rng.uniform(1.0, 1.0 + width, n)
-        states = kepler_states(elements, np.array([0.0, 0.5 * STEP, STEP]))
-        self.state = np.ascontiguousarray(states[1])
-        self.speed, self.low, self.high = np.empty(n), np.empty(n), np.empty(n)
-        nodes.bound_steps(*states, STEP, MU, 5e-4, self.speed, self.low, self.high)
-        self.pad = rng.uniform(0.4, 25.0, n)
-        self.rho = np.where(rng.random(n) < 0.2, -np.inf, rng.uniform(2.0, 60.0, n))
+        self.plane = planes_of(elements, np.array([0.0, STEP]))[0] if n else NO_PLANE
+        self.pad = rng.uniform(0.4, 25.0, n).astype(np.float32)
+        self.rho = np.where(rng.random(n) < 0.2, -np.inf, rng.uniform(2.0, 60.0, n)).astype(
+            np.float32
+        )
 
     def find(self, capacity: int = 100_000, **switches: bool) -> tuple[set[tuple[int, int]], int]:
         pairs = np.empty((capacity, 2), dtype=np.int32)
         tested = np.zeros(1, dtype=np.int64)
         count = neighbours.find_pairs(
-            self.state, self.speed, self.low, self.high, self.pad, self.rho, 0.5 * STEP, pairs,
-            tested, *(switches.get(k, True) for k in ("cell_grid", "reach", "radial_interval")),
+            self.plane, self.pad, self.rho, 0.5 * STEP, pairs, tested,
+            neighbours.make_scratch(len(self.pad)),
+            *(switches.get(k, True) for k in ("cell_grid", "reach", "radial_interval")),
         )  # fmt: skip
         found = [(int(a), int(b)) for a, b in pairs[: min(count, capacity)]]
         assert len(set(found)) == len(found)
@@ -41,14 +43,16 @@ class Step:
 
     def allowed(self, slack: float, *, reach: bool, radial: bool) -> set[tuple[int, int]]:
         """Pairs that pass the inequalities widened by `slack` km; NaN rows never do."""
-        i, j = np.triu_indices(self.state.shape[1], 1)
+        plane = self.plane.astype(np.float64)
+        low, high, travel = plane[[LOW, HIGH, TRAVEL]]
+        i, j = np.triu_indices(plane.shape[1], 1)
         rho = np.maximum(self.rho[i], self.rho[j])
-        keep = np.isfinite(self.speed[i] + self.speed[j]) & (rho > -np.inf)
+        keep = np.isfinite(travel[i] + travel[j]) & (rho > -np.inf)
         if reach:
-            d = np.linalg.norm(self.state[:3, i] - self.state[:3, j], axis=0)
-            keep &= d <= rho + 0.5 * STEP * (self.speed[i] + self.speed[j]) + slack
+            d = np.linalg.norm(plane[:3, i] - plane[:3, j], axis=0)
+            keep &= d <= rho + travel[i] + travel[j] + slack
         if radial:
-            gap = np.maximum(self.low[j] - self.high[i], self.low[i] - self.high[j])
+            gap = np.maximum(low[j] - high[i], low[i] - high[j])
             keep &= gap <= np.maximum(self.pad[i], self.pad[j]) + slack
         return set(zip(i[keep].tolist(), j[keep].tolist(), strict=True))
 
@@ -62,12 +66,12 @@ def test_no_pair_is_lost_and_none_beyond_the_padding(
 ) -> None:
     step = Step(rng, n)
     if n > 10:
-        step.speed[3] = step.low[3] = step.high[3] = np.nan
+        step.plane[:, 3] = np.nan
     found, count = step.find(**dict.fromkeys(off, False))
     assert count == len(found)
     radial = "radial_interval" not in off
-    must = step.allowed(0.0, reach=True, radial=radial)
-    may = step.allowed(0.15, reach="reach" not in off, radial=radial)
+    must = step.allowed(-0.005, reach=True, radial=radial)
+    may = step.allowed(0.005, reach="reach" not in off, radial=radial)
     assert must <= found
     assert found <= may
     if n == 257:
@@ -82,22 +86,41 @@ def test_grid_numbers_wrap(turns: float) -> None:
     n = 300
     step = Step(rng, n)
     edge = 560.0
-    step.state[:3] = rng.uniform(-1.2 * edge, 1.2 * edge, (3, n)) + turns * edge * 32.0 / 40.0
-    step.speed[:] = rng.uniform(6.0, 8.0, n)
-    step.speed[::10] = rng.uniform(9.0, 11.0, len(step.speed[::10]))
-    step.low[:], step.high[:] = 0.0, 1e6
+    step.plane[:3] = rng.uniform(-1.2 * edge, 1.2 * edge, (3, n)) + turns * edge * 32.0 / 40.0
+    step.plane[TRAVEL] = rng.uniform(180.0, 240.0, n)
+    step.plane[TRAVEL, ::10] = rng.uniform(270.0, 330.0, len(step.plane[TRAVEL, ::10]))
+    step.plane[LOW], step.plane[HIGH] = 0.0, 1e6
     found, _ = step.find()
-    assert step.allowed(0.0, reach=True, radial=True) <= found
+    assert step.allowed(-0.005, reach=True, radial=True) <= found
     without, _ = step.find(cell_grid=False)
     assert found == without
 
 
+@pytest.mark.parametrize("catching", [0, 1, 40, 300])
+@pytest.mark.parametrize("fast", [0.0, 0.3, 1.0])
+def test_few_that_catch_find_the_same(catching: int, fast: float) -> None:
+    """Whether all look around or only those that catch; with slow and fast ones among both."""
+    rng = np.random.default_rng(catching)
+    n = 400
+    step = Step(rng, n)
+    step.plane[:3] = rng.uniform(-3000.0, 3000.0, (3, n))
+    step.plane[TRAVEL] = np.where(
+        rng.random(n) < fast, rng.uniform(241.0, 330.0, n), rng.uniform(50.0, 239.0, n)
+    )
+    step.plane[LOW], step.plane[HIGH] = 7000.0, 7001.0
+    step.rho[:] = -np.inf
+    step.rho[rng.choice(n, catching, replace=False)] = 40.0
+    found, count = step.find()
+    assert count == len(found)
+    assert step.allowed(-0.005, reach=True, radial=True) <= found
+    assert found <= step.allowed(0.005, reach=True, radial=True)
+    assert (catching > 0) == (count > 0)
+
+
 def test_the_grid_saves_work(rng: np.random.Generator) -> None:
     n = 2000
-    elements = random_orbits(rng, n, eccentric=0.0)
     step = Step(rng, n)
-    step.state = np.ascontiguousarray(kepler_states(elements, np.array([0.0]))[0])
-    step.speed[:] = 7.7
+    step.plane = planes_of(random_orbits(rng, n, eccentric=0.0), np.array([0.0, STEP]))[0]
     step.find()
     assert step.tested < 0.2 * n * (n - 1) / 2
     step.find(cell_grid=False)

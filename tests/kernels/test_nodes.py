@@ -1,4 +1,4 @@
-"""Evaluation against NumPy's Chebyshev series; the bounds of a step against dense sampling."""
+"""Evaluation against NumPy's Chebyshev series."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.polynomial import chebyshev
 
-from tests.kernels.segments import MU, fit, kepler_states, random_orbits
+from tests.kernels.segments import MU, fit, random_orbits
 from tracss_hpc.kernels import nodes
 
 
@@ -54,37 +54,6 @@ def test_evaluate_object_without_segments() -> None:
         np.array([0.0, 1.0]), out,
     )  # fmt: skip
     assert np.isnan(out).all()
-
-
-@pytest.mark.parametrize("step", [10.0, 60.0, 120.0, 240.0])
-def test_bounds_hold_everywhere_in_the_step(rng: np.random.Generator, step: float) -> None:
-    n = 600
-    elements = random_orbits(rng, n, eccentric=0.6)
-    # A third of the eccentric ones pass perigee within the step.
-    near = np.arange(0, n, 3)
-    motion = np.sqrt(MU / elements[near, 0] ** 3)
-    elements[near, 5] = -motion * rng.uniform(0.0, step, len(near))
-    states = kepler_states(elements, np.array([0.0, 0.5 * step, step]))
-    speed, low, high = np.empty(n), np.empty(n), np.empty(n)
-    nodes.bound_steps(*states, step, MU, 0.0, speed, low, high)
-    dense = kepler_states(elements, np.linspace(0.0, step, 241))
-    r = np.linalg.norm(dense[:, :3], axis=1)
-    v = np.linalg.norm(dense[:, 3:], axis=1)
-    assert (r.min(axis=0) >= low - 1e-9).all()
-    assert (r.max(axis=0) <= high + 1e-9).all()
-    assert (v.max(axis=0) <= speed + 1e-12).all()
-    if step <= 60.0:  # and they are worth having
-        assert np.median(high - low - np.ptp(r, axis=0)) < 3.0
-        assert np.median(speed - v.max(axis=0)) < 0.05
-
-
-def test_bounds_of_a_missing_state_are_nan() -> None:
-    states = kepler_states(random_orbits(np.random.default_rng(1), 2), np.array([0.0, 30.0, 60.0]))
-    states[2, :, 1] = np.nan
-    speed, low, high = np.empty(2), np.empty(2), np.empty(2)
-    nodes.bound_steps(*states, 60.0, MU, 5e-4, speed, low, high)
-    assert np.isfinite([speed[0], low[0], high[0]]).all()
-    assert np.isnan([speed[1], low[1], high[1]]).all()
 
 
 @pytest.mark.parametrize("m", [0, 1, 2, 257])

@@ -7,9 +7,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from tests.kernels.segments import MU, fit, kepler_states, random_orbits
+from tests.kernels.segments import MU, fit, kepler_states, planes_of, random_orbits
 from tests.kernels.test_close_approach import crossing
 from tests.kernels.test_neighbours import Step
+from tracss_hpc.ephemeris import steps
 from tracss_hpc.kernels import SUPPORTED_LEVELS, load
 
 
@@ -21,17 +22,23 @@ def run_nodes(kernel: ModuleType) -> list[np.ndarray]:
     kernel.evaluate(
         s.offset, s.begin, s.mid, s.inv_half, s.coef, s.stop, np.linspace(0, 3000, 200), out
     )
-    states = kepler_states(random_orbits(rng, 500), np.array([0.0, 30.0, 60.0]))
-    bounds = np.empty((3, 500))
-    kernel.bound_steps(*states, 60.0, MU, 5e-4, *bounds)
-    return [out, bounds]
+    return [out]
+
+
+def run_steps(kernel: ModuleType) -> list[np.ndarray]:
+    s = fit(random_orbits(np.random.default_rng(1), 500), 0.0, 3000.0, 300.0)
+    s.stop[7] = 1000.0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps, "kernel", kernel)
+        walker = steps.StepWalker(s, 5e-4)  # type: ignore[arg-type]
+        return [walker.advance(np.linspace(a, a + 1500.0, 26)).copy() for a in (0.0, 1500.0)]
 
 
 def run_neighbours(kernel: ModuleType) -> list[np.ndarray]:
     step = Step(np.random.default_rng(2), 700)
     pairs, tested = np.empty((60_000, 2), dtype=np.int32), np.zeros(1, dtype=np.int64)
     count = kernel.find_pairs(
-        step.state, step.speed, step.low, step.high, step.pad, step.rho, 30.0, pairs, tested
+        step.plane, step.pad, step.rho, 30.0, pairs, tested, kernel.make_scratch(700)
     )
     assert 100 < count < len(pairs)
     return [pairs[:count], tested]
@@ -42,21 +49,22 @@ def run_close_approach(kernel: ModuleType) -> list[np.ndarray]:
     n = 120
     elements = crossing(rng, n)
     s = fit(elements, 0.0, 800.0, 130.0)
-    states = kepler_states(elements, np.array([370.0, 400.0, 430.0]))
+    plane = planes_of(elements, np.array([370.0, 430.0]))[0]
     pairs = np.arange(2 * n, dtype=np.int32).reshape(n, 2)
-    low = np.linalg.norm(states[:, :3], axis=1).min(axis=0)
-    rho, half = np.full(2 * n, 43.0), np.full((2 * n, 3), 24.5)
-    kept, passed = np.empty(n, dtype=np.int32), np.zeros(2, dtype=np.int64)
+    rho, half = np.full(2 * n, 43.0, dtype=np.float32), np.full((2 * n, 3), 24.5)
+    kept, guess, passed = np.empty(n, dtype=np.int32), np.empty(n), np.zeros(2, dtype=np.int64)
     count = kernel.filter_pairs(
-        pairs, n, *states, low, rho, 30.0, MU, 5e-4, kept, passed, True, True
+        pairs, n, plane, rho, 30.0, MU, 5e-4, kept, guess, passed, True, True
     )
-    found, t = np.zeros((n, 2), dtype=np.int32), np.zeros(n)
-    number = kernel.find_minima(
-        pairs, kept[:count], 370.0, 430.0, s.offset, s.begin, s.mid, s.inv_half, s.coef, half, rho,
-        True, MU, 5e-4, found, t, True,
-    )  # fmt: skip
+    found, t = np.zeros((2 * n, 2), dtype=np.int32), np.zeros(2 * n)
+    number = 0
+    for start in (guess[:count], guess[:0]):  # Newton, halving
+        number += kernel.find_minima(
+            pairs, kept[:count], start, 370.0, 430.0, s.offset, s.offset, s.begin, s.mid,
+            s.inv_half, s.coef, half, rho, True, MU, 5e-4, found[number:], t[number:], True,
+        )  # fmt: skip
     assert number > 20
-    return [kept[:count], passed, found, t]
+    return [kept[:count], guess[:count], passed, found, t]
 
 
 def run_brute(kernel: ModuleType) -> list[np.ndarray]:
@@ -71,6 +79,7 @@ def run_brute(kernel: ModuleType) -> list[np.ndarray]:
 
 RUNS = {
     "nodes": run_nodes,
+    "steps": run_steps,
     "neighbours": run_neighbours,
     "close_approach": run_close_approach,
     "brute": run_brute,

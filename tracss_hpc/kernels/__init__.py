@@ -4,7 +4,7 @@ Built by setup.py from `cython/*.pyx`, one build per level from the same source;
 the same bits (tests/kernels/test_simd_levels.py). Chosen once, at import; the environment variable
 `TRACSS_SIMD` = baseline | v3 | v4 overrides the choice and `tracss-hpc status` shows it.
 
-    from tracss_hpc.kernels import nodes, neighbours, close_approach, brute, encounter_plane
+    from tracss_hpc.kernels import steps, neighbours, close_approach, brute, encounter_plane
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ __all__ = [
     "neighbours",
     "nodes",
     "sgp4_batch",
+    "steps",
 ]
 
 #: All SIMD levels, lowest first: plain x86-64 (or another processor family), AVX2, AVX-512.
@@ -64,3 +65,4 @@ encounter_plane = load("encounter_plane", SIMD_LEVEL)
 neighbours = load("neighbours", SIMD_LEVEL)
 nodes = load("nodes", SIMD_LEVEL)
 sgp4_batch = load("sgp4_batch", SIMD_LEVEL)
+steps = load("steps", SIMD_LEVEL)

@@ -2,9 +2,9 @@
 
 Fed by trajectories (gp), volumes and spans; feeds assess and the results file. The chain:
 
-    build_ephemeris -> per step: find_pairs -> filter_pairs -> find_minima -> refine_minima
-    (SGP4 to nodes)    (cell grid, reach,      (chord,         (polynomials)   (true trajectory,
-                        radial interval)        range rate)                     1 us, volume test)
+    build_ephemeris -> per step: StepWalker -> find_pairs -> filter_pairs -> find_minima -> refine
+    (SGP4 to nodes)    (states,     (cell grid, reach,  (chord,         (polynomials)  (SGP4, 1 us,
+                        bounds)      radial interval)    range rate)                 volume test)
 
 Objects that begin, end or jump within a step leave the grid for that step and are compared with
 every other object on each continuous part of it. Approaches at a jump itself are one-sided minima
@@ -28,8 +28,8 @@ from tracss_hpc.catalog.volumes import Volumes
 from tracss_hpc.constants import DAY_S, MU_KM3_S2
 from tracss_hpc.ephemeris.gp import GPTrajectories
 from tracss_hpc.ephemeris.nodes import Discontinuities, Ephemeris, build_ephemeris
+from tracss_hpc.ephemeris.steps import StepWalker
 from tracss_hpc.kernels import close_approach, neighbours
-from tracss_hpc.kernels import nodes as node_kernel
 from tracss_hpc.screening.criteria import circumscribed_radius, inside_volume, radial_pad, to_rtn
 from tracss_hpc.screening.exhaustion import find_approaches, sample_positions
 from tracss_hpc.screening.refine import refine_minima, relative_states
@@ -44,8 +44,13 @@ FILTERS = ("cell_grid", "reach", "radial_interval", "chord", "range_rate", "volu
 #: above the bound (build_ephemeris) it leaves the grid and is compared with all others.
 PERTURBATION_KM_S2 = 1e-3
 
+#: No trajectory comes nearer to the Earth's centre [km]: SGP4 ends below one Earth radius.
+LEAST_RADIUS_KM = 6300.0
+
 EDGE_S = 2.0  # a slice is searched this far beyond its ends
-_BATCH_STEPS = 16
+_BATCH_STEPS = 8
+_FEW = 4  # few objects catch: fewer than one in so many
+_LONGEST_STEP_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -145,8 +150,8 @@ def screen_slice(
     start_s, stop_s : float
         The slice [s since run start], whole seconds.
     step_s, segment_s : float
-        Internal steps [s] of the pair search (at most 120) and of the node polynomials; they
-        change the cost, never the result.
+        Internal steps [s] of the pair search (at most 120; doubled up to that where few objects
+        catch) and of the node polynomials; they change the cost, never the result.
     disable : sequence of str
         Filters switched off, names of `FILTERS`.
     engine : {"grid", "brute"}
@@ -214,85 +219,115 @@ def _search_by_grid(
     off: frozenset[str],
     search: _Search,
 ) -> None:
-    """Minima on the polynomials, step by step."""
+    """Minima on the polynomials, step by step.
+
+    Where few objects catch, pairs are few and the steps themselves cost most: they are doubled.
+    """
+    catching = problem.primary & (problem.span_s > start_s) & (ephemeris.stop > start_s)
+    if _FEW * int(catching.sum()) < int((ephemeris.stop > start_s).sum()):
+        step_s = max(step_s, min(2.0 * step_s, _LONGEST_STEP_S))
     steps = int(np.ceil((stop_s - start_s + 2.0 * EDGE_S) / step_s))
-    edges = np.linspace(start_s - EDGE_S, stop_s + EDGE_S, 2 * steps + 1)  # ends and middles
+    edges = np.linspace(start_s - EDGE_S, stop_s + EDGE_S, steps + 1)
     breaks = _breaks(ephemeris, float(edges[0]), float(edges[-1]))
     rough = _rough_parts(ephemeris)
-    radius = circumscribed_radius(problem.volumes)
-    half_size = np.stack([problem.volumes.r_km, problem.volumes.t_km, problem.volumes.n_km], axis=1)
-    n = len(ephemeris)
-    speed, r_low, r_high = np.empty(n), np.empty(n), np.empty(n)
-    room = np.empty((max(20 * n, 1000), 2), dtype=np.int32)
+    walker = StepWalker(ephemeris, PERTURBATION_KM_S2)
+    volume = _StepVolumes(problem, float(edges[0]))
+    room = _Room(len(ephemeris))
     for first in range(0, steps, _BATCH_STEPS):
         last = min(first + _BATCH_STEPS, steps)
-        states = ephemeris.states(edges[2 * first : 2 * last + 1])
+        planes = walker.advance(edges[first : last + 1])
+        near = walker.segment
         for q in range(last - first):
-            a, b = float(edges[2 * (first + q)]), float(edges[2 * (first + q) + 2])
-            state_a, state_m, state_b = states[2 * q], states[2 * q + 1], states[2 * q + 2]
-            node_kernel.bound_steps(
-                state_a, state_m, state_b, b - a, MU_KM3_S2, PERTURBATION_KM_S2,
-                speed, r_low, r_high,
-            )  # fmt: skip
-            catching = problem.primary & (problem.span_s > a)
-            rho = np.where(catching, radius, -np.inf)
-            pad = np.where(catching, radial_pad(problem.volumes, r_low), 0.0)
-            inside = {row: t for row, t in breaks.items() if np.any((t >= a) & (t <= b))}
-            for row, begin, end in rough:
-                if begin < b and end > a:
-                    inside.setdefault(row, np.empty(0))
+            a, b = float(edges[first + q]), float(edges[first + q + 1])
+            volume.at(a)
+            inside = _broken_within(breaks, rough, a, b)
             if inside:
-                speed[list(inside)] = np.nan
-                _search_broken(ephemeris, inside, a, b, half_size, rho, problem, off, search)
-            room = _search_step(
-                ephemeris, (state_a, state_m, state_b), (a, b), (speed, r_low, r_high),
-                (pad, rho, half_size), problem.volumes.shape == "BOX", off, search, room,
-            )  # fmt: skip
+                planes[q][:, list(inside)] = np.nan
+                _search_broken(ephemeris, near, inside, a, b, volume, off, search)
+            _search_step(ephemeris, near, planes[q], (a, b), volume, off, search, room)
+
+
+class _Room:
+    """Buffers of one search, used again in every step."""
+
+    def __init__(self, n: int) -> None:
+        self.scratch = neighbours.make_scratch(n)
+        self.grow(max(2 * n, 1000))
+
+    def grow(self, size: int) -> None:
+        """Make room for `size` pairs."""
+        self.pairs = np.empty((size, 2), dtype=np.int32)
+        self.kept = np.empty(size, dtype=np.int32)
+        self.guess = np.empty(size)
+
+
+class _StepVolumes:
+    """The volumes as the kernels want them; `rho` and `pad` follow the spans."""
+
+    def __init__(self, problem: ScreeningProblem, t: float) -> None:
+        v = problem.volumes
+        self.half_size = np.stack([v.r_km, v.t_km, v.n_km], axis=1)
+        self.box = v.shape == "BOX"
+        self._radius = circumscribed_radius(v).astype(np.float32) * np.float32(1.0 + 1e-6)
+        pad = radial_pad(v, np.full(len(v), LEAST_RADIUS_KM))
+        self._pad = pad.astype(np.float32) * np.float32(1.0 + 1e-6)
+        self._ends = np.unique(problem.span_s[problem.primary])
+        self._problem = problem
+        self._until = t
+        self.at(t)
+
+    def at(self, t: float) -> None:
+        """Bring `rho` and `pad` to time t [s]; it must not go back."""
+        if t < self._until:
+            return
+        catching = self._problem.primary & (self._problem.span_s > t)
+        self.rho = np.where(catching, self._radius, np.float32(-np.inf))
+        self.pad = np.where(catching, self._pad, np.float32(0.0))
+        later = self._ends[self._ends > t]
+        self._until = float(later[0]) if len(later) else np.inf
 
 
 def _search_step(
     ephemeris: Ephemeris,
-    states: tuple[NDArray[np.float64], ...],
+    near: NDArray[np.int64],
+    plane: NDArray[np.float32],
     step: tuple[float, float],
-    bounds: tuple[NDArray[np.float64], ...],
-    volume: tuple[NDArray[np.float64], ...],
-    box: bool,
+    volume: _StepVolumes,
     off: frozenset[str],
     search: _Search,
-    room: NDArray[np.int32],
-) -> NDArray[np.int32]:
-    """One step of the objects that move continuously through all of it; returns the pair buffer."""
-    speed, r_low, r_high = bounds
-    pad, rho, half_size = volume
+    room: _Room,
+) -> None:
+    """One step of the objects that move continuously through all of it."""
     half = 0.5 * (step[1] - step[0])
     while True:
         tested = np.zeros(1, dtype=np.int64)
         count = neighbours.find_pairs(
-            states[1], speed, r_low, r_high, pad, rho, half, room, tested,
+            plane, volume.pad, volume.rho, half, room.pairs, tested, room.scratch,
             "cell_grid" not in off, "reach" not in off, "radial_interval" not in off,
         )  # fmt: skip
-        if count <= len(room):
+        if count <= len(room.pairs):
             break
-        room = np.empty((count + count // 4, 2), dtype=np.int32)
+        room.grow(count + count // 4)
     search.tested += tested
     search.candidates += count
-    kept = np.empty(count, dtype=np.int32)
     chosen = close_approach.filter_pairs(
-        room, count, *states, r_low, rho, half, MU_KM3_S2, PERTURBATION_KM_S2, kept,
-        search.passed, "chord" not in off, "range_rate" not in off,
+        room.pairs, count, plane, volume.rho, half, MU_KM3_S2, PERTURBATION_KM_S2, room.kept,
+        room.guess, search.passed, "chord" not in off, "range_rate" not in off,
     )  # fmt: skip
-    _find_minima(ephemeris, room, kept[:chosen], step, half_size, rho, box, off, search)
-    return room
+    _find_minima(
+        ephemeris, room.pairs, room.kept[:chosen], room.guess[:chosen], near, step, volume, off,
+        search,
+    )  # fmt: skip
 
 
 def _find_minima(
     ephemeris: Ephemeris,
     pairs: NDArray[np.int32],
     chosen: NDArray[np.int32],
+    guess: NDArray[np.float64],
+    near: NDArray[np.int64],
     step: tuple[float, float],
-    half_size: NDArray[np.float64],
-    rho: NDArray[np.float64],
-    box: bool,
+    volume: _StepVolumes,
     off: frozenset[str],
     search: _Search,
     perturbation: float = PERTURBATION_KM_S2,
@@ -302,9 +337,9 @@ def _find_minima(
     while True:
         pair, t = np.empty((size, 2), dtype=np.int32), np.empty(size)
         count = close_approach.find_minima(
-            pairs, chosen, *step, ephemeris.offset, ephemeris.begin, ephemeris.mid,
-            ephemeris.inv_half, ephemeris.coef, half_size, rho, box, MU_KM3_S2,
-            perturbation, pair, t, "volume_prefilter" not in off,
+            pairs, chosen, guess, *step, ephemeris.offset, near, ephemeris.begin, ephemeris.mid,
+            ephemeris.inv_half, ephemeris.coef, volume.half_size, volume.rho, volume.box,
+            MU_KM3_S2, perturbation, pair, t, "volume_prefilter" not in off,
         )  # fmt: skip
         if count <= size:
             break
@@ -335,14 +370,27 @@ def _rough_parts(ephemeris: Ephemeris) -> list[tuple[int, float, float]]:
     return list(zip(rows.tolist(), begin.tolist(), end.tolist(), strict=True))
 
 
+def _broken_within(
+    breaks: dict[int, NDArray[np.float64]],
+    rough: list[tuple[int, float, float]],
+    a: float,
+    b: float,
+) -> dict[int, NDArray[np.float64]]:
+    """Objects that leave the grid in the step [a, b], each with its breaks inside [s]."""
+    inside = {row: t for row, t in breaks.items() if np.any((t >= a) & (t <= b))}
+    for row, begin, end in rough:
+        if begin < b and end > a:
+            inside.setdefault(row, np.empty(0))
+    return inside
+
+
 def _search_broken(
     ephemeris: Ephemeris,
+    near: NDArray[np.int64],
     broken: dict[int, NDArray[np.float64]],
     a: float,
     b: float,
-    half_size: NDArray[np.float64],
-    rho: NDArray[np.float64],
-    problem: ScreeningProblem,
+    volume: _StepVolumes,
     off: frozenset[str],
     search: _Search,
 ) -> None:
@@ -368,9 +416,8 @@ def _search_broken(
             pairs = np.stack([np.full(len(others), row, np.int32), others], axis=1)
             search.tested += len(others)
             _find_minima(
-                ephemeris, pairs, np.arange(len(others), dtype=np.int32),
-                (float(left), float(right)), half_size, rho, problem.volumes.shape == "BOX",
-                off, search, perturbation,
+                ephemeris, pairs, np.arange(len(others), dtype=np.int32), np.empty(0),
+                near, (float(left), float(right)), volume, off, search, perturbation,
             )  # fmt: skip
 
 
