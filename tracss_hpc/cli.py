@@ -73,7 +73,9 @@ def _run(options: argparse.Namespace, comm: Comm | None) -> int:
         raise UsageError("run: --force begins anew and --resume goes on; give one of them")
     _check_kernels()
     from tracss_hpc.runs.interrupt import watch_for_stop
+    from tracss_hpc.runs.memory import keep_freed_memory
 
+    keep_freed_memory()
     # Signals are taken before the rest is imported: that can last seconds on a busy disk.
     with watch_for_stop(options.max_hours) as stop:
         if options.repeat:

@@ -157,7 +157,7 @@ def build_ephemeris(
     end = np.where(number + 1 == pieces[objects], stop_s[objects], begin + width)
 
     done: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]] = []
-    coefs: list[NDArray[np.float64]] = []
+    coefs: list[tuple[NDArray[np.float64], NDArray[np.int64]]] = []  # series; which of them count
     error_km = np.zeros(n)
     stop = stop_s.astype(np.float64)
     early: set[int] = set()
@@ -191,7 +191,7 @@ def build_ephemeris(
         jumps += found
         np.maximum.at(error_km, objects[good], check[good])
         done.append((objects[good], begin[good], end[good]))
-        coefs.append(coef[good])
+        coefs.append((coef, np.flatnonzero(good)))
         parts = np.isfinite(cut)
         split = ~good & ~parts
         middle = 0.5 * (begin + end)
@@ -207,15 +207,14 @@ def build_ephemeris(
     all_objects = np.concatenate([d[0] for d in done]) if done else np.empty(0, np.int64)
     all_begin = np.concatenate([d[1] for d in done]) if done else np.empty(0)
     all_end = np.concatenate([d[2] for d in done]) if done else np.empty(0)
-    good = all_begin < stop[all_objects]
-    all_objects, all_begin, all_end = all_objects[good], all_begin[good], all_end[good]
     order = np.lexsort((all_begin, all_objects))
+    order = order[all_begin[order] < stop[all_objects[order]]]
     offset = np.zeros(n + 1, dtype=np.int64)
-    np.cumsum(np.bincount(all_objects, minlength=n), out=offset[1:])
+    np.cumsum(np.bincount(all_objects[order], minlength=n), out=offset[1:])
     has = offset[1:] > offset[:-1]
     stop[~has] = -np.inf
     half = 0.5 * (all_end - all_begin)[order]
-    coef = np.ascontiguousarray(np.concatenate([*coefs, np.empty((0, 3, TERMS))])[good][order])
+    coef = _in_order(coefs, order)
     return Ephemeris(
         offset=offset,
         begin=all_begin[order],
@@ -228,6 +227,21 @@ def build_ephemeris(
         early=np.array(sorted(early), dtype=np.int64),
         jumps=_listed(jumps),
     )
+
+
+def _in_order(
+    parts: list[tuple[NDArray[np.float64], NDArray[np.int64]]], order: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Series `order[k]` of all that count, counted over the parts, each copied once."""
+    coef = np.empty((len(order), 3, TERMS))
+    place = np.full(sum(len(rows) for _, rows in parts), -1, dtype=np.int64)
+    place[order] = np.arange(len(order))
+    first = 0
+    for series, rows in parts:
+        to = place[first : first + len(rows)]
+        coef[to[to >= 0]] = series[rows[to >= 0]]
+        first += len(rows)
+    return coef
 
 
 def _sample_times(begin: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
