@@ -100,8 +100,10 @@ def _run(options: argparse.Namespace, comm: Comm | None) -> int:
 def _plan(options: argparse.Namespace, comm: Comm | None) -> int:
     config = configuration.resolve(options.config, options.overrides)
     _check_kernels()
+    from tracss_hpc.runs.memory import keep_freed_memory
     from tracss_hpc.runs.plan import plan_run
 
+    keep_freed_memory()  # as a run does: it is part of the cost
     sys.stdout.write(f"{plan_run(config, options.ranks)}\n")
     return 0
 

@@ -32,7 +32,7 @@ SHARD_S, SHARD_S_PER_ROW = 0.03, 3.1e-6  # write_shard and inspect_shard: 57 col
 SHARD_BYTES, SHARD_BYTES_PER_OBJECT = 29_000, 8
 ROW_BYTES = 742  # raw columns of one conjunction
 #: CPU seconds to encode and bytes on disk of one conjunction: 49,152 rows of a run.
-ENCODING = {"gzip1": (12.3e-6, 478), "zstd": (4.4e-6, 462), "none": (1.2e-6, ROW_BYTES)}
+ENCODING = {"gzip1": (2.7e-6, 485), "zstd": (4.4e-6, 462), "none": (1.2e-6, ROW_BYTES)}
 MERGE_S_PER_ROW = 0.5e-6  # rank 0 puts encoded chunks in place
 WRITE_S_PER_RECORD, BYTES_PER_RECORD = (
     33e-6,
