@@ -5,37 +5,35 @@ velocity v, so the probability that two spheres touch is the 2-D Gaussian mass o
 plane normal to v [Foster1992]. Two steps, each one pass over the rows:
 
     project             states (n, 6) km, km/s in one inertial frame; covariances (n, >= 6) km^2,
-                        lower triangle of each object's own RTN; combined hard-body radius (n,) km
-                        -> plane (n, 7): sigma_x >= sigma_z, miss_x, miss_z [km], Mahalanobis
-                        distance as given and at the linear TCA, seconds to the linear TCA;
-                        status (n,) of the codes below
+                        lower triangle of each object's own RTN; combined hard-body radius (n,) km;
+                        responses (n, 3) km to an error of the forecast density, or (0, 3)
+                        -> plane (16, n) and status (n,), see _plane.h
     circle_probability  sigma_x, sigma_z, miss_x, miss_z, radius (n,) in one unit -> Pc (n,)
+
+    plane  0 sigma_x >= sigma_z   1 sigma_z   2 miss_x >= 0   3 miss_z >= 0          km
+           4 Mahalanobis distance as given   5 at the linear TCA   6 seconds to the linear TCA
+           7, 8, 9 and 10, 11, 12   covariance xx, xz, zz of object 1 and of object 2 alone
+           13, 14, 15   combined covariance of y, the axis along v, with x, with z, with itself
 
 A row that cannot be assessed gets NaN. No allocation, no Python object, no libm but sqrt: a row's
 bits depend neither on its neighbours nor on the processor.
 """
 from libc.math cimport fabs, sqrt, NAN, INFINITY
 
-from _rtn cimport cross, dot, rtn_axes, unit
 from _special cimport erfc_positive, exp_negative
 
-# Status codes; tracss_hpc.assess.encounter says what they mean.
-cdef enum:
-    USED = 0
-    REMEDIATED = 1
-    NO_COVARIANCE = 2
-    NEGATIVE_VARIANCE = 3
-    ZERO_COVARIANCE = 4
-    DEFAULT_COVARIANCE = 5
-    NOT_POSITIVE = 6
-    NO_RELATIVE_VELOCITY = 7
-    NO_HBR = 8
+cdef extern from "_plane.h" nogil:
+    enum: PLANE_COLUMNS
+    void project_rows(
+        Py_ssize_t n, const double* state1, const double* state2,
+        const double* covariance1, Py_ssize_t stride1,
+        const double* covariance2, Py_ssize_t stride2,
+        const double* hbr, const double* response1, const double* response2,
+        double* plane, signed char* status,
+    )
 
-# Position variance from which MD2's "no information" covariance is recognised, (0.99 * 10 Earth
-# radii of 6378.135 km)^2 [CARA PcMultiStep].
-cdef double DEFAULT_VARIANCE = (0.99 * 10.0 * 6378.135) * (0.99 * 10.0 * 6378.135)
-# A sigma smaller than this part of the hard-body radius is raised to it [CARA, Fclip].
-cdef double CLIP = 1e-4
+COLUMNS = PLANE_COLUMNS
+
 cdef double SQRT2 = 1.4142135623730951
 cdef double PI = 3.141592653589793
 
@@ -98,17 +96,22 @@ def project(
     const double[:, ::1] covariance1,
     const double[:, ::1] covariance2,
     const double[::1] hbr,
+    const double[:, ::1] response1,
+    const double[:, ::1] response2,
     double[:, ::1] plane,
     signed char[::1] status,
 ):
-    """Fill `plane` (n, 7) and `status` (n,), see the top of this file."""
-    cdef Py_ssize_t k, n = state1.shape[0]
+    """Fill `plane` (16, n) and `status` (n,), see the top of this file; n > 0."""
+    cdef Py_ssize_t n = state1.shape[0]
+    cdef bint responses = response1.shape[0] > 0
     with nogil:
-        for k in range(n):
-            status[k] = project_row(
-                &state1[k, 0], &state2[k, 0], &covariance1[k, 0], &covariance2[k, 0], hbr[k],
-                &plane[k, 0],
-            )
+        project_rows(
+            n, &state1[0, 0], &state2[0, 0],
+            &covariance1[0, 0], covariance1.shape[1], &covariance2[0, 0], covariance2.shape[1],
+            &hbr[0],
+            &response1[0, 0] if responses else NULL, &response2[0, 0] if responses else NULL,
+            &plane[0, 0], &status[0],
+        )
 
 
 def circle_probability(
@@ -124,185 +127,6 @@ def circle_probability(
     with nogil:
         for k in range(n):
             probability[k] = circle_row(sigma_x[k], sigma_z[k], miss_x[k], miss_z[k], hbr[k])
-
-
-cdef int check_covariance(const double* c) noexcept nogil:
-    """Whether one object's position covariance may be used at all [CARA PcMultiStep]."""
-    cdef int k
-    cdef bint zero = True
-    for k in range(6):
-        if c[k] != c[k]:
-            return NO_COVARIANCE
-        if c[k] != 0.0:
-            zero = False
-    if zero:
-        return ZERO_COVARIANCE
-    if c[0] < 0.0 or c[2] < 0.0 or c[5] < 0.0:
-        return NEGATIVE_VARIANCE
-    if c[0] >= DEFAULT_VARIANCE or c[2] >= DEFAULT_VARIANCE or c[5] >= DEFAULT_VARIANCE:
-        return DEFAULT_COVARIANCE
-    return USED
-
-
-cdef void plane_axes(const double* v, double speed, double* axes) noexcept nogil:
-    """Rows: two unit vectors normal to v, then v/|v|; the identity when v is zero.
-
-    Chosen from v alone: the principal axes of the projected covariance do not depend on the choice,
-    and a miss distance of zero needs no nudge.
-    """
-    cdef double[3] e
-    cdef double[3] h
-    cdef int k, smallest = 0
-    if not speed > 0.0:
-        for k in range(9):
-            axes[k] = 1.0 if k % 4 == 0 else 0.0
-        return
-    for k in range(1, 3):
-        if fabs(v[k]) < fabs(v[smallest]):
-            smallest = k
-    for k in range(3):
-        axes[6 + k] = v[k] / speed
-        e[k] = 1.0 if k == smallest else 0.0
-    cross(axes + 6, e, h)
-    unit(h, axes)
-    cross(axes + 6, axes, axes + 3)
-
-
-cdef void add_covariance(
-    const double* state, const double* c, const double* axes, double* s
-) noexcept nogil:
-    """s += G C G' (lower triangle by rows), G = plane axes (rows) times the object's R, T, N."""
-    cdef double[9] m
-    cdef double[9] g
-    cdef double[9] gc
-    cdef int i, j, k = 0
-    rtn_axes(state, m)
-    for i in range(3):
-        for j in range(3):
-            g[3 * i + j] = dot(axes + 3 * i, m + 3 * j)
-    for i in range(3):
-        gc[3 * i] = g[3 * i] * c[0] + g[3 * i + 1] * c[1] + g[3 * i + 2] * c[3]
-        gc[3 * i + 1] = g[3 * i] * c[1] + g[3 * i + 1] * c[2] + g[3 * i + 2] * c[4]
-        gc[3 * i + 2] = g[3 * i] * c[3] + g[3 * i + 1] * c[4] + g[3 * i + 2] * c[5]
-    for i in range(3):
-        for j in range(i + 1):
-            s[k] = s[k] + dot(gc + 3 * i, g + 3 * j)
-            k += 1
-
-
-cdef double mahalanobis(const double* s, const double* d) noexcept nogil:
-    """sqrt(d' S^-1 d) by Cholesky's factors of S (lower triangle); NaN if S is not positive."""
-    cdef double l00, l10, l11, l20, l21, l22, y0, y1, y2
-    if not s[0] > 0.0:
-        return NAN
-    l00 = sqrt(s[0])
-    l10 = s[1] / l00
-    l20 = s[3] / l00
-    l11 = s[2] - l10 * l10
-    if not l11 > 0.0:
-        return NAN
-    l11 = sqrt(l11)
-    l21 = (s[4] - l20 * l10) / l11
-    l22 = s[5] - l20 * l20 - l21 * l21
-    if not l22 > 0.0:
-        return NAN
-    l22 = sqrt(l22)
-    y0 = d[0] / l00
-    y1 = (d[1] - l10 * y0) / l11
-    y2 = (d[2] - l20 * y0 - l21 * y1) / l22
-    return sqrt(y0 * y0 + y1 * y1 + y2 * y2)
-
-
-cdef int principal_axes(const double* s, const double* d, double hbr, double* out) noexcept nogil:
-    """Sigmas and miss in the principal axes of [[s0, s1], [s1, s2]]; clips what is too small.
-
-    The smaller eigenvalue is determinant / larger one: their difference would lose it when the
-    ellipse is long. Clipping to (1e-4 R)^2 as CARA does.
-    """
-    cdef double half = 0.5 * (s[0] - s[2])
-    cdef double root = sqrt(half * half + s[1] * s[1])
-    cdef double large = 0.5 * (s[0] + s[2]) + root
-    cdef double small, x, z, norm
-    cdef double floor = CLIP * hbr * CLIP * hbr
-    cdef int code = USED
-    if not large > 0.0:
-        return NOT_POSITIVE
-    small = (s[0] * s[2] - s[1] * s[1]) / large
-    if half >= 0.0:
-        x = half + root
-        z = s[1]
-    else:
-        x = s[1]
-        z = root - half
-    norm = sqrt(x * x + z * z)
-    if norm > 0.0:
-        x = x / norm
-        z = z / norm
-    else:
-        x = 1.0
-    if hbr < INFINITY:
-        if large < floor:
-            large = floor
-            code = REMEDIATED
-        if small < floor or not small > 0.0:
-            small = floor
-            code = REMEDIATED
-    out[0] = sqrt(large)
-    out[1] = sqrt(small) if small > 0.0 else 0.0
-    out[2] = fabs(d[0] * x + d[1] * z)
-    out[3] = fabs(d[1] * x - d[0] * z)
-    return code
-
-
-cdef signed char project_row(
-    const double* state1,
-    const double* state2,
-    const double* c1,
-    const double* c2,
-    double hbr,
-    double* out,
-) noexcept nogil:
-    """One row of `project`. Projecting drops the part of the miss along v: the linear TCA shift."""
-    cdef double[9] axes
-    cdef double[3] r
-    cdef double[3] v
-    cdef double[3] d
-    cdef double[6] s
-    cdef double speed
-    cdef int k, code, code2
-    for k in range(3):
-        r[k] = state1[k] - state2[k]
-        v[k] = state1[k + 3] - state2[k + 3]
-    for k in range(7):
-        out[k] = NAN
-    for k in range(6):
-        s[k] = 0.0
-    speed = sqrt(dot(v, v))
-    plane_axes(v, speed, axes)
-    for k in range(3):
-        d[k] = dot(r, axes + 3 * k)
-    if speed > 0.0:
-        out[6] = -d[2] / speed
-    code = check_covariance(c1)
-    code2 = check_covariance(c2)
-    if code == USED or (code2 != USED and code2 < code):
-        code = code2
-    if code == NO_COVARIANCE or code == NEGATIVE_VARIANCE:
-        return code
-    # The TraCSS verification key has Mahalanobis distances also where it can have no Pc.
-    add_covariance(state1, c1, axes, s)
-    add_covariance(state2, c2, axes, s)
-    out[4] = mahalanobis(s, d)
-    if speed > 0.0:
-        d[2] = 0.0
-        out[5] = mahalanobis(s, d)
-    if code != USED:
-        return code
-    if not speed > 0.0:
-        return NO_RELATIVE_VELOCITY
-    if not hbr >= 0.0:
-        return NO_HBR
-    return principal_axes(s, d, hbr, out)
 
 
 cdef double circle_row(double sx, double sz, double xm, double zm, double hbr) noexcept nogil:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.oracles.pc import rtn_rows
+from tracss_hpc.assess.dcp import density_responses
 
 LOWER = np.tril_indices(3)
 
@@ -51,7 +53,7 @@ def inertial_pairs(rows: list[dict[str, str]], km: NDArray[np.float64] | float) 
 
 
 def read_cdm(path: Path) -> tuple[Pairs, float]:
-    """One published CDM as a batch of one, and its combined hard-body radius [m]."""
+    """One published CDM as a batch of one, and its combined hard-body radius [m] (NaN: none)."""
     header, *objects = re.split(r"^OBJECT\s*=\s*OBJECT[12]\s*$", path.read_text(), flags=re.M)
     states, covariances = [], []
     for text in objects:
@@ -59,10 +61,25 @@ def read_cdm(path: Path) -> tuple[Pairs, float]:
         keys = ("CR_R", "CT_R", "CT_T", "CN_R", "CN_T", "CN_N")
         covariances.append([number(text, key) * 1e-6 for key in keys])
     arrays = (np.array([values]) for values in (*states, *covariances))
-    return Pairs(*arrays), number(header, "COMMENT HBR")
+    return Pairs(*arrays), number(header, "COMMENT HBR", absent=math.nan)
 
 
-def number(text: str, key: str) -> float:
+def read_responses(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Density responses (1, 3) of both objects of a published CDM [km, own RTN], as commented."""
+    _, *objects = re.split(r"^OBJECT\s*=\s*OBJECT[12]\s*$", path.read_text(), flags=re.M)
+    responses = []
+    for text in objects:
+        match = re.search(r"DCP Sensitivity Vector RTN Pos\s*=([^\[]*)", text)
+        assert match is not None, path
+        g = [[float(x) for x in match.group(1).split()]]
+        uncertainty = number(text, "COMMENT DCP Density Forecast Uncertainty")
+        responses.append(density_responses(g, [uncertainty]))
+    return responses[0], responses[1]
+
+
+def number(text: str, key: str, absent: float | None = None) -> float:
     match = re.search(rf"^{key}\s*=\s*(\S+)", text, flags=re.M)
+    if match is None and absent is not None:
+        return absent
     assert match is not None, key
     return float(match.group(1))

@@ -88,6 +88,9 @@ def test_exchange_of_the_objects(rng: np.random.Generator) -> None:
     e = find_encounters(*p, hbr)
     swapped = find_encounters(p.state2, p.state1, p.covariance2, p.covariance1, hbr)
     assert_same(e, swapped, 1e-9)
+    np.testing.assert_allclose(e.covariance1_km2, swapped.covariance2_km2, rtol=1e-7, atol=1e-9)
+    along = swapped.covariance_along_km2  # v and the plane axes both turn round
+    np.testing.assert_allclose(e.covariance_along_km2, along, rtol=1e-7, atol=1e-8)
     np.testing.assert_array_equal(e.relative_position1_km, swapped.relative_position2_km)
     np.testing.assert_array_equal(e.relative_velocity2_km_s, swapped.relative_velocity1_km_s)
 
@@ -161,8 +164,15 @@ def test_refusals(status: int, change: dict[str, object], hbr: float) -> None:
     e = find_encounters(*PAIR._replace(**{k: np.array(v) for k, v in change.items()}), [hbr])
     assert e.status[0] == status
     assert status in ENCOUNTER_STATUS
-    for name in ("sigma_x_km", "sigma_z_km", "miss_x_km", "miss_z_km"):
-        assert np.isnan(getattr(e, name)[0])
+    for name in ("sigma_x_km", "sigma_z_km"):
+        assert np.isnan(getattr(e, name)[0]) == (status != 8)
+    # The plane of the one good covariance remains: a maximum of Pc can be had from it.
+    one_good = len(change) == 1 and 2 <= status <= 5
+    for name in ("miss_x_km", "miss_z_km", "plane_miss_km"):
+        assert np.isfinite(getattr(e, name)[0]) == (one_good or status == 8)
+    for covariance, name in ((e.covariance1_km2, "1"), (e.covariance2_km2, "2")):
+        given = f"covariance{name}" not in change
+        assert np.isfinite(covariance).all() == ((one_good and given) or status == 8)
     assert math.isfinite(e.miss_distance_km[0])
     assert np.isnan(e.mahalanobis_distance[0]) == (status in (2, 3, 6))
 
@@ -173,6 +183,33 @@ def test_flat_covariance_is_raised_and_told() -> None:
     e = find_encounters(STATE1, STATE2, flat, flat, np.array([1.0]))
     assert e.status[0] == 1
     assert e.sigma_z_km[0] == pytest.approx(1e-4, rel=1e-12)
+
+
+def test_common_density_error_by_hand() -> None:
+    """Responses along R, which is x for both: the variance across the orbits loses 2 g1 g2."""
+    g = (np.array([[0.03, 0.0, 0.0]]), np.array([[0.1, 0.0, 0.0]]))
+    e = find_encounters(*PAIR, HBR, responses_km=g)
+    assert e.correlated[0]
+    assert e.sigma_z_km[0] == pytest.approx(math.sqrt(0.05 - 2 * 0.03 * 0.1), rel=1e-4)
+    assert not find_encounters(*PAIR, HBR).correlated[0]
+
+
+@pytest.mark.parametrize("missing", [0.0, NAN])
+def test_one_density_response_alone_corrects_nothing(missing: float) -> None:
+    g = (np.array([[0.03, 0.2, 0.0]]), np.full((1, 3), missing))
+    e, f = find_encounters(*PAIR, HBR, responses_km=g), find_encounters(*PAIR, HBR)
+    assert not e.correlated[0]
+    assert e.sigma_z_km[0] == f.sigma_z_km[0]
+    assert e.mahalanobis_distance[0] == f.mahalanobis_distance[0]
+
+
+def test_covariances_of_the_plane_add_up(rng: np.random.Generator) -> None:
+    e = find_encounters(*random_pairs(rng, 50), np.full(50, 1e-3))
+    total = e.covariance1_km2 + e.covariance2_km2
+    scale = e.sigma_x_km**2
+    np.testing.assert_allclose(total[:, 0], scale, rtol=1e-12)
+    np.testing.assert_allclose(total[:, 1] / scale, 0.0, atol=1e-12)
+    np.testing.assert_allclose(total[:, 2] / scale, e.sigma_z_km**2 / scale, atol=1e-12)
 
 
 def test_wider_covariances_use_the_position_block_alone(rng: np.random.Generator) -> None:

@@ -76,10 +76,13 @@ def project(
     columns: list[NDArray[np.float64]], level: str | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
     n = len(columns[0])
-    plane, status = np.empty((n, 7)), np.empty(n, dtype=np.int8)
+    plane, status = np.empty((16, n)), np.empty(n, dtype=np.int8)
     kernel = encounter_plane if level is None else load("encounter_plane", level)
-    kernel.project(*(np.ascontiguousarray(c) for c in columns), plane, status)
-    return plane, status
+    arrays = [np.ascontiguousarray(c) for c in columns]
+    responses = arrays[5:] or [np.empty((0, 3))] * 2
+    if n:
+        kernel.project(*arrays[:5], *responses, plane, status)
+    return np.ascontiguousarray(plane.T), status
 
 
 @pytest.mark.parametrize("row", TRUTH)
@@ -139,17 +142,21 @@ def test_limits() -> None:
     np.testing.assert_array_equal(got, [0.0, 1.0, nan, nan, nan, nan, nan, 0.0])
 
 
+@pytest.mark.parametrize("correlated", [False, True])
 @pytest.mark.parametrize("n", [0, 1, 2, 257])
-def test_projection_equals_oracle(rng: np.random.Generator, n: int) -> None:
+def test_projection_equals_oracle(rng: np.random.Generator, n: int, correlated: bool) -> None:
     columns = random_encounters(rng, n)
+    if correlated:
+        columns += [0.02 * rng.normal(size=(n, 3)) for _ in range(2)]
     plane, status = project(columns)
     for k in range(n):
         c1, c2 = (np.zeros((3, 3)) for _ in range(2))
         for c, packed in ((c1, columns[2][k]), (c2, columns[3][k])):
             c[np.tril_indices(3)] = packed
             c += np.tril(c, -1).T
-        truth = pc.encounter(columns[0][k], columns[1][k], c1, c2)
-        np.testing.assert_allclose(plane[k], list(truth.values()), rtol=1e-8, atol=1e-10)
+        responses = (columns[5][k], columns[6][k]) if correlated else None
+        truth = pc.encounter(columns[0][k], columns[1][k], c1, c2, responses)
+        np.testing.assert_allclose(plane[k], list(truth.values()), rtol=1e-8, atol=1e-9)
     assert (status == 0).all()
 
 

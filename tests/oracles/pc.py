@@ -65,13 +65,19 @@ def encounter(
     state2: NDArray[np.float64],
     covariance1: NDArray[np.float64],
     covariance2: NDArray[np.float64],
+    responses: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
 ) -> dict[str, float]:
     """Projection as the papers write it: shift to linear TCA, axes from r and v, eigenvalues.
 
     Covariances are 3x3 in each object's own RTN [km^2]; nothing is clipped.
+    With `responses` in each object's own RTN [km] their cross terms are taken off [Casali2018, 11].
     """
     m1, m2 = rtn_rows(state1), rtn_rows(state2)
-    total = m1.T @ covariance1 @ m1 + m2.T @ covariance2 @ m2
+    inertial1, inertial2 = m1.T @ covariance1 @ m1, m2.T @ covariance2 @ m2
+    total = inertial1 + inertial2
+    if responses is not None:
+        g1, g2 = m1.T @ responses[0], m2.T @ responses[1]
+        total = total - np.outer(g1, g2) - np.outer(g2, g1)
     d = state1[:3] - state2[:3]
     v = state1[3:] - state2[3:]
     shift = -(d @ v) / (v @ v)
@@ -80,13 +86,20 @@ def encounter(
     z = np.cross(r, v) / np.linalg.norm(np.cross(r, v))
     plane = np.array([np.cross(y, z), z])
     values, vectors = np.linalg.eigh(plane @ total @ plane.T)
-    miss = np.linalg.norm(r)
+    x, z = vectors[:, 1] @ plane, vectors[:, 0] @ plane
+    x, z = (axis if r @ axis >= 0.0 else -axis for axis in (x, z))
     return {
         "sigma_x": math.sqrt(values[1]),
         "sigma_z": math.sqrt(values[0]),
-        "miss_x": abs(miss * vectors[0, 1]),
-        "miss_z": abs(miss * vectors[0, 0]),
+        "miss_x": r @ x,
+        "miss_z": r @ z,
         "mahalanobis": math.sqrt(d @ np.linalg.solve(total, d)),
         "mahalanobis_at_linear_tca": math.sqrt(r @ np.linalg.solve(total, r)),
         "shift": shift,
+        **{
+            f"{object_}_{a}{b}": float(p @ c @ q)
+            for object_, c in (("first", inertial1), ("second", inertial2))
+            for a, b, p, q in (("x", "x", x, x), ("x", "z", x, z), ("z", "z", z, z))
+        },
+        **{f"along_{b}": float(y @ total @ q) for b, q in (("x", x), ("z", z), ("y", y))},
     }

@@ -2,6 +2,8 @@
 
     states at TCA, covariances, hard-body radii
             |
+        dcp.py            density errors that both objects share, if a message carries them
+            |
         encounter.py      relative motion, encounter plane, Mahalanobis distance, refusals
             |
         probability.py    collision probability by a named method

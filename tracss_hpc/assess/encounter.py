@@ -27,7 +27,9 @@ from tracss_hpc.kernels import encounter_plane
 __all__ = ["ENCOUNTER_STATUS", "Encounters", "find_encounters"]
 
 #: What `Encounters.status` means. From 2 on there is no probability; with 2 and 3 no Mahalanobis
-#: distance either. Where several apply, the smallest of 2 to 5 is named, then 7, 8, 6.
+#: distance either. Where several apply, the smallest of 2 to 5 is named, then 7, 8, 6. With 2 to 5,
+#: if the other object's covariance is good, the plane is that object's: its own covariance and the
+#: miss are there, the combined sigmas are not. With 8 all but the probability is there.
 ENCOUNTER_STATUS: dict[int, str] = {
     0: "covariances used as given",
     1: "remediated: a projected sigma below 1e-4 of the hard-body radius was raised to it",
@@ -45,7 +47,10 @@ ENCOUNTER_STATUS: dict[int, str] = {
 class Encounters:
     """Encounter geometry, one row per conjunction; km, km/s, s, deg; NaN where not defined.
 
-    Relative vectors (n, 3) are R, T, N components of other minus own in the own RTN.
+    Relative vectors (n, 3) are R, T, N components of other minus own in the own RTN. Covariances of
+    one object (n, 3) are xx, xz, zz in the plane; `covariance_along_km2` (n, 3) is that of y with
+    x, z and itself, both objects together. Sigmas may have been raised (status 1), covariances not.
+    `correlated`: the cross-correlation of both objects was taken off the combined covariance.
     """
 
     miss_distance_km: NDArray[np.float64]
@@ -62,11 +67,27 @@ class Encounters:
     mahalanobis_distance: NDArray[np.float64]
     mahalanobis_at_linear_tca: NDArray[np.float64]
     tca_shift_s: NDArray[np.float64]
+    covariance1_km2: NDArray[np.float64]
+    covariance2_km2: NDArray[np.float64]
+    covariance_along_km2: NDArray[np.float64]
     hbr_km: NDArray[np.float64]
+    correlated: NDArray[np.bool_]
     status: NDArray[np.int8]
 
     def __len__(self) -> int:
         return len(self.status)
+
+    @property
+    def mahalanobis_in_plane(self) -> NDArray[np.float64]:
+        """Distance of the projected miss in sigmas of the projected covariance: it drives Pc."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            x, z = self.miss_x_km / self.sigma_x_km, self.miss_z_km / self.sigma_z_km
+        return np.sqrt(x * x + z * z)
+
+    @property
+    def plane_miss_km(self) -> NDArray[np.float64]:
+        """Miss distance in the plane, at the linear TCA."""
+        return np.sqrt(self.miss_x_km * self.miss_x_km + self.miss_z_km * self.miss_z_km)
 
 
 def find_encounters(
@@ -75,6 +96,8 @@ def find_encounters(
     covariances1: ArrayLike,
     covariances2: ArrayLike,
     hbr_km: ArrayLike,
+    *,
+    responses_km: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> Encounters:
     """Relative motion and encounter plane of n conjunctions.
 
@@ -87,6 +110,10 @@ def find_encounters(
         object's RTN [km^2]; further columns are ignored.
     hbr_km : array_like, shape (n,)
         Combined hard-body radius, the sum of both objects' [km].
+    responses_km : pair of array_like, shape (n, 3), optional
+        What one sigma of a common density error does to each object's position in its own RTN
+        [km] (`dcp.density_responses`); their cross-correlation is taken off the combined
+        covariance. A row with a NaN in either is left as it is.
 
     Returns
     -------
@@ -102,17 +129,27 @@ def find_encounters(
     hbr = _rows(hbr_km, None, "hbr_km")
     state1, state2 = (_rows(s, len(hbr), "states", 6) for s in (states1, states2))
     cov1, cov2 = (_rows(c, len(hbr), "covariances", 6) for c in (covariances1, covariances2))
-    plane = np.empty((len(hbr), 7))
+    response1 = response2 = np.empty((0, 3))
+    correlated = np.full(len(hbr), responses_km is not None)
+    if responses_km is not None:
+        response1, response2 = (_rows(g, len(hbr), "responses", 3) for g in responses_km)
+        for g in (response1, response2):
+            correlated &= np.isfinite(g[:, :3]).all(axis=1) & g[:, :3].any(axis=1)
+        response1, response2 = (
+            np.ascontiguousarray(np.where(correlated[:, None], g[:, :3], 0.0))
+            for g in (response1, response2)
+        )
+    plane = np.empty((encounter_plane.COLUMNS, len(hbr)))
     status = np.empty(len(hbr), dtype=np.int8)
     if len(hbr):
-        encounter_plane.project(state1, state2, cov1, cov2, hbr, plane, status)
+        encounter_plane.project(
+            state1, state2, cov1, cov2, hbr, response1, response2, plane, status
+        )
 
     r1, v1, r2, v2 = state1[:, :3], state1[:, 3:], state2[:, :3], state2[:, 3:]
     dr, dv = r2 - r1, v2 - v1
     m1, m2 = rtn_matrices(r1, v1), rtn_matrices(r2, v2)
-    sigma_x, sigma_z, miss_x, miss_z, mahalanobis, mahalanobis_linear, shift = (
-        np.ascontiguousarray(plane[:, k]) for k in range(7)
-    )
+    sigma_x, sigma_z, miss_x, miss_z, mahalanobis, mahalanobis_linear, shift = plane[:7]
     return Encounters(
         miss_distance_km=_length(dr),
         relative_speed_km_s=_length(dv),
@@ -128,7 +165,11 @@ def find_encounters(
         mahalanobis_distance=mahalanobis,
         mahalanobis_at_linear_tca=mahalanobis_linear,
         tca_shift_s=shift,
+        covariance1_km2=plane[7:10].T,
+        covariance2_km2=plane[10:13].T,
+        covariance_along_km2=plane[13:16].T,
         hbr_km=hbr,
+        correlated=correlated,
         status=status,
     )
 
