@@ -110,25 +110,21 @@ INLINE void frame_of(const lanes *v, lanes axes[3][3])
 INLINE void turn(const lanes *state, lanes axes[3][3], const lanes *c, const lanes *g,
                  plane_object *out)
 {
-    lanes m[3][3], h[3], w[3], q[3];
+    lanes m[3][3], h[3], w[3], row[3][3];
     unit3(state, m[0]);
     cross3(state, state + 3, h);
     unit3(h, m[2]);
     cross3(m[2], m[0], m[1]);
     for (int i = 0, k = 0; i < 3; i++) {
-        lanes row[3];
         for (int j = 0; j < 3; j++)
-            row[j] = dot3(axes[i], m[j]);
-        w[0] = row[0] * c[0] + row[1] * c[1] + row[2] * c[3];
-        w[1] = row[0] * c[1] + row[1] * c[2] + row[2] * c[4];
-        w[2] = row[0] * c[3] + row[1] * c[4] + row[2] * c[5];
-        for (int j = 0; j <= i; j++, k++) {
-            for (int l = 0; l < 3; l++)
-                q[l] = dot3(axes[j], m[l]);
-            out->covariance[k] = dot3(w, q);
-        }
+            row[i][j] = dot3(axes[i], m[j]);
+        w[0] = row[i][0] * c[0] + row[i][1] * c[1] + row[i][2] * c[3];
+        w[1] = row[i][0] * c[1] + row[i][1] * c[2] + row[i][2] * c[4];
+        w[2] = row[i][0] * c[3] + row[i][1] * c[4] + row[i][2] * c[5];
+        for (int j = 0; j <= i; j++, k++)
+            out->covariance[k] = dot3(w, row[j]);
         if (g)
-            out->response[i] = dot3(row, g);
+            out->response[i] = dot3(row[i], g);
     }
 }
 
@@ -167,27 +163,28 @@ INLINE void project_block(const lanes *state1, const lanes *state2, const lanes 
     turn(state2, axes, c2, g2, &two);
     one.code = check_covariance(c1);
     two.code = check_covariance(c2);
-    ints use1 = one.code == USED, use2 = two.code == USED, use = use1 & use2;
+    ints use1 = one.code == USED, use2 = two.code == USED;
     ints second = use1 | (~use2 & (two.code < one.code));
     ints code = (second & two.code) | (~second & one.code);
+    /* The TraCSS verification key has Mahalanobis distances and dilution flags also where it can
+       have no Pc: what was refused for being zero or of no information counts here. */
+    ints whole = (code == USED) | (code > NEGATIVE_VARIANCE);
     for (int i = 0, k = 0; i < 3; i++)
         for (int j = 0; j <= i; j++, k++) {
             s[k] = one.covariance[k] + two.covariance[k];
             if (g1)
                 s[k] -= one.response[i] * two.response[j] + two.response[i] * one.response[j];
-            usable[k] = where(use, s[k], where(use1, one.covariance[k], two.covariance[k]));
+            usable[k] = where(whole, s[k], where(use1, one.covariance[k], two.covariance[k]));
         }
 
-    /* Cholesky's factors of the 3x3; the miss with and without its part along v. The TraCSS
-       verification key has distances also where it can have no Pc, so what was refused for being
-       zero or of no information counts here. */
+    /* Cholesky's factors of the 3x3; the miss with and without its part along v. */
     lanes l00 = root(s[0]), l10 = s[1] / l00, l20 = s[3] / l00;
     lanes p11 = s[2] - l10 * l10, l11 = root(p11), l21 = (s[4] - l20 * l10) / l11;
     lanes p22 = s[5] - l20 * l20 - l21 * l21, l22 = root(p22);
     lanes y0 = d[0] / l00, y1 = (d[1] - l10 * y0) / l11, y2 = l20 * y0 + l21 * y1;
     lanes given = (d[2] - y2) / l22, linear = y2 / l22, plane = y0 * y0 + y1 * y1;
     ints positive = (s[0] > 0.0) & (p11 > 0.0) & (p22 > 0.0);
-    positive &= (code == USED) | (code > NEGATIVE_VARIANCE);
+    positive &= whole;
     out[4] = where(positive, root(plane + given * given), blank);
     out[5] = where(positive & moving, root(plane + linear * linear), blank);
 
@@ -206,14 +203,14 @@ INLINE void project_block(const lanes *state1, const lanes *state2, const lanes 
     lanes sign_x = where(miss_x < 0.0, all(-1.0), all(1.0));
     lanes sign_z = where(miss_z < 0.0, all(-1.0), all(1.0));
 
-    ints seen = moving & (use1 | use2) & (large > 0.0);
+    ints seen = moving & (whole | use1 | use2) & (large > 0.0);
     ints bounded = (hbr >= 0.0) & (hbr < INFINITY);
     lanes floor = where(bounded, CLIP * hbr * CLIP * hbr, zero);
     ints clipped = (large < floor) | (small < floor) | ~(small > 0.0);
     large = where(large < floor, floor, large);
     small = where((small < floor) | ~(small > 0.0), floor, small);
-    out[0] = where(seen & use, root(large), blank);
-    out[1] = where(seen & use, root(small), blank);
+    out[0] = where(seen & whole, root(large), blank);
+    out[1] = where(seen & whole, root(small), blank);
     out[2] = where(seen, sign_x * miss_x, blank);
     out[3] = where(seen, sign_z * miss_z, blank);
     turn_in_plane(one.covariance, x, z, out + 7);
@@ -224,9 +221,9 @@ INLINE void project_block(const lanes *state1, const lanes *state2, const lanes 
         out[7 + k] = where(seen & use1, out[7 + k], blank);
         out[10 + k] = where(seen & use2, out[10 + k], blank);
     }
-    out[13] = where(seen & use, sign_x * (s[3] * x + s[4] * z), blank);
-    out[14] = where(seen & use, sign_z * (s[4] * x - s[3] * z), blank);
-    out[15] = where(seen & use, s[5], blank);
+    out[13] = where(seen & whole, sign_x * (s[3] * x + s[4] * z), blank);
+    out[14] = where(seen & whole, sign_z * (s[4] * x - s[3] * z), blank);
+    out[15] = where(seen & whole, s[5], blank);
 
     code = choose((code == USED) & ~moving, NO_RELATIVE_VELOCITY, code);
     code = choose((code == USED) & ~(hbr >= 0.0), NO_HBR, code);

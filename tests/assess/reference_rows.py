@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pytest
+from _pytest.mark.structures import ParameterSet
 from numpy.typing import NDArray
 
+from tests.conftest import ROOT
 from tests.oracles.pc import rtn_rows
 from tracss_hpc.assess.dcp import density_responses
 
@@ -29,6 +33,36 @@ class Pairs(NamedTuple):
 def read_rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8") as f:
         return list(csv.DictReader(f))
+
+
+def truth_rows(name: str, *keys: str) -> list[ParameterSet]:
+    """Rows of a table of pc/ as test parameters, named by `keys`; one skip where it is absent."""
+    folder = Path(os.environ.get("TRACSS_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    path = folder / "pc" / name
+    if not path.is_file():
+        skip = pytest.mark.skip(reason=f"reference data not found: {path}")
+        return [pytest.param({}, id=name, marks=skip)]
+    return [
+        pytest.param({**row, "folder": str(path.parent)}, id="-".join(row[key] for key in keys))
+        for row in read_rows(path)
+    ]
+
+
+def as_given(pairs: Pairs) -> Pairs:
+    """The same pairs with the whole distance across v, as codes take it that shift no TCA."""
+    r = pairs.state1[:, :3] - pairs.state2[:, :3]
+    v = pairs.state1[:, 3:] - pairs.state2[:, 3:]
+    across = r - v * (np.sum(r * v, axis=1) / np.sum(v * v, axis=1))[:, None]
+    across *= (np.linalg.norm(r, axis=1) / np.linalg.norm(across, axis=1))[:, None]
+    state1 = pairs.state1.copy()
+    state1[:, :3] = pairs.state2[:, :3] + across
+    packed = []
+    for old, new, lower in zip(pairs.state1, state1, pairs.covariance1, strict=True):
+        turn = rtn_rows(new) @ rtn_rows(old).T  # the covariance stays where it was
+        c = np.zeros((3, 3))
+        c[LOWER] = lower
+        packed.append((turn @ (c + np.tril(c, -1).T) @ turn.T)[LOWER])
+    return pairs._replace(state1=state1, covariance1=np.array(packed))
 
 
 def column(rows: list[dict[str, str]], key: str) -> NDArray[np.float64]:

@@ -8,12 +8,37 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.assess.reference_rows import Pairs, column, inertial_pairs, read_cdm, read_rows
-from tests.assess.test_encounter import HBR, PAIR, random_pairs, verification_pairs
+from tests.assess.reference_rows import Pairs, column, inertial_pairs, read_rows
+from tests.assess.test_encounter import HBR, PAIR, random_pairs
 from tests.oracles import pc
 from tracss_hpc.assess.encounter import find_encounters
-from tracss_hpc.assess.probability import PROBABILITY_METHODS, collision_probability, foster_1992
+from tracss_hpc.assess.probability import (
+    PROBABILITY_METHODS,
+    chan_1997,
+    collision_probability,
+    foster_1992,
+)
 from tracss_hpc.errors import ConfigError
+
+NAN_ROW = np.full((1, 6), math.nan)
+FAULTS = {
+    "covariance missing": (PAIR._replace(covariance1=NAN_ROW), HBR),
+    "covariance zero": (PAIR._replace(covariance2=np.zeros((1, 6))), HBR),
+    "both covariances zero": (
+        PAIR._replace(covariance1=np.zeros((1, 6)), covariance2=np.zeros((1, 6))),
+        HBR,
+    ),
+    "covariance without information": (
+        PAIR._replace(covariance1=np.array([[1e10, 0.0, 1e10, 0.0, 0.0, 1e10]])),
+        HBR,
+    ),
+    "negative variance": (PAIR._replace(covariance2=-PAIR.covariance2), HBR),
+    "no relative velocity": (PAIR._replace(state2=PAIR.state1 + np.array([0.1, *[0.0] * 5])), HBR),
+    "state missing": (PAIR._replace(state1=NAN_ROW), HBR),
+    "state infinite": (PAIR._replace(state1=np.full((1, 6), math.inf)), HBR),
+    "radius missing": (PAIR, np.array([math.nan])),
+    "radius negative": (PAIR, -HBR),
+}
 
 
 def probability(pairs: Pairs, hbr_km: object) -> np.ndarray:
@@ -76,71 +101,6 @@ def test_far_away_is_zero_and_not_blank() -> None:
     assert probability(PAIR._replace(state2=far), HBR)[0] == 0.0
 
 
-def test_variants(shared_data: Path) -> None:
-    """120 public events, rotated, scaled, exchanged, off TCA: 1e-6 or the conditioning's floor."""
-    rows = read_rows(shared_data / "pc" / "variants_dev.csv")
-    truth = column(rows, "Pc_circle")
-    got = probability(inertial_pairs(rows, 1e-3), column(rows, "HBR_m") * 1e-3)
-    error = np.abs(got / truth - 1.0)
-    assert (error <= np.maximum(1e-6, 20.0 * column(rows, "cond_floor"))).all()
-    assert np.median(error) < 1e-10
-
-
-def test_tracss_verification_key(shared_data: Path) -> None:
-    """Rows of the key with 0.5 m radii, above its floor of 1e-10; the key is 2 to 6e-6 high."""
-    rows = read_rows(shared_data / "pc" / "tracss_ivv_rows.csv")
-    got = probability(verification_pairs(rows), np.full(len(rows), 1e-3))
-    key = column(rows, "prob")
-    spherical = np.array([row["key"].startswith("spherical") for row in rows])
-    above = spherical & (key > 1.000001e-10)
-    assert above.sum() >= 4
-    np.testing.assert_allclose(got[above], key[above], rtol=1e-5)
-    assert (got[spherical & ~above] < 1e-10).all()
-
-
-def test_alfano_2009(shared_data: Path) -> None:
-    """Alfano AAS 09-233, seven cases: 2-D truth of 30 digits."""
-    states = [
-        row
-        for row in read_rows(shared_data / "pc" / "alfano2009_states.csv")
-        if row["epoch"] == "TCA"
-    ]
-    expected = read_rows(shared_data / "pc" / "alfano2009_expected.csv")
-    assert [row["case"] for row in states] == [row["case"] for row in expected]
-    got = probability(inertial_pairs(states, 1e-3), column(expected, "HBR_m") * 1e-3)
-    np.testing.assert_allclose(got, column(expected, "truth2d_linTCA"), rtol=1e-8)
-    np.testing.assert_allclose(got, column(expected, "CARA_Pc2D"), rtol=1e-6)
-
-
-def test_published_cdms(shared_data: Path) -> None:
-    """26 of NASA CARA's test events from their CDMs: the circle with the CDM's combined radius."""
-    folder = shared_data / "pc" / "cdm"
-    checked = 0
-    for row in read_rows(shared_data / "pc" / "cara_cdm53_expected.csv"):
-        pairs, hbr_m = read_cdm(folder / f"{row['Conjunction_ID']}.cdm")
-        assert hbr_m == float(row["HBR_m"])
-        got = probability(pairs, [hbr_m * 1e-3])[0]
-        # 1.7e-8 is how far CARA's own numbers are from the truth.
-        assert got == pytest.approx(float(row["Pc2D"]), rel=1e-6, abs=0), row["Conjunction_ID"]
-        checked += 1
-    assert checked == 26
-
-
-def test_cara_unit_cases(shared_data: Path) -> None:
-    """Without OMI2: its states are 0.5 m (36 us) off TCA and its value takes |r| as the miss."""
-    rows = [
-        row
-        for row in read_rows(shared_data / "pc" / "conj_eci_cara_unit.csv")
-        if row["quantity"].startswith("Pc_circle")
-        and row["own_truth_mpmath"]
-        and row["case_id"] not in ("OMI2", "NPD1", "NPD2")
-    ]
-    km = np.array([{"km": 1.0, "m": 1e-3}[row["unit"]] for row in rows])
-    hbr = column(rows, "HBR") * km
-    got = probability(inertial_pairs(rows, km), hbr)
-    np.testing.assert_allclose(got, column(rows, "own_truth_mpmath"), rtol=1e-6, atol=1e-300)
-
-
 def test_cara_unit_cases_that_are_clipped(shared_data: Path) -> None:
     """Not positive definite: raised, told, Pc = 0; with a negative variance in RTN: refused."""
     rows = [
@@ -153,18 +113,82 @@ def test_cara_unit_cases_that_are_clipped(shared_data: Path) -> None:
     np.testing.assert_array_equal(foster_1992(e), [0.0, math.nan])
 
 
-def test_kelvins_conjunctions(shared_data: Path) -> None:
-    """1,085 conjunctions of ESA's Kelvins challenge, against an independent quadrature."""
-    rows = read_rows(shared_data / "pc" / "armellin2170.csv")
-    truth = read_rows(shared_data / "pc" / "armellin2170_own.csv")
-    states, covariances = [], []
-    for k in "ps":
-        names = [f"{k}_j2k_{axis} [km]" for axis in "xyz"]
-        names += [f"{k}_j2k_v{axis} [km/s]" for axis in "xyz"]
-        states.append(np.stack([column(rows, name) for name in names], axis=1))
-        elements = {name.split()[0]: name for name in rows[0] if name.startswith(f"{k}_c_")}
-        order = [elements[f"{k}_c_{ij}"] for ij in ("rr", "rt", "tt", "rn", "tn", "nn")]
-        covariances.append(np.stack([column(rows, name) for name in order], axis=1))
-    got = probability(Pairs(*states, *covariances), column(rows, "R [km]"))
-    assert len(got) == 1085
-    np.testing.assert_allclose(got, column(truth, "own_Pc_quad"), rtol=1e-8)
+def test_registry_has_each_method(rng: np.random.Generator) -> None:
+    """On disks small against sigma all agree; each is its own function."""
+    e = find_encounters(*random_pairs(rng, 200), np.full(200, 1e-3))
+    exact = collision_probability(e)
+    for name, function in PROBABILITY_METHODS.items():
+        got = collision_probability(e, name)
+        np.testing.assert_array_equal(got, function(e))
+        near = exact > 1e-9
+        assert near.sum() > 20
+        np.testing.assert_allclose(got[near], exact[near], rtol=2e-3)
+
+
+def test_chan_equals_his_series(rng: np.random.Generator) -> None:
+    e = find_encounters(*random_pairs(rng, 300), rng.uniform(0.01, 1.0, 300))
+    got = chan_1997(e)
+    chosen = np.flatnonzero(e.mahalanobis_in_plane < 8.0)[:40]
+    assert len(chosen) > 10
+    for k in chosen:
+        row = (e.sigma_x_km[k], e.sigma_z_km[k], e.miss_x_km[k], e.miss_z_km[k], e.hbr_km[k])
+        assert got[k] == pytest.approx(pc.chan_series(*row), rel=1e-9, abs=0)
+
+
+def test_areas(rng: np.random.Generator) -> None:
+    """The square around the circle never has less; the small one of equal area nearly the same."""
+    e = find_encounters(*random_pairs(rng, 500), 10.0 ** rng.uniform(-4, 2, 500))
+    circle, square = foster_1992(e), foster_1992(e, "square")
+    assert (square >= circle * (1.0 - 1e-11)).all()
+    assert (square <= 1.0).all()
+    small = find_encounters(*PAIR, [1e-4])
+    assert foster_1992(small, "square")[0] == pytest.approx(
+        foster_1992(small)[0] * 4.0 / math.pi, rel=1e-5
+    )
+    equal = collision_probability(small, area="square_equal_area")[0]
+    assert equal == pytest.approx(foster_1992(small)[0], rel=1e-6)
+
+
+def test_an_unknown_area_is_refused() -> None:
+    e = find_encounters(*PAIR, HBR)
+    with pytest.raises(ConfigError, match="'disk'") as info:
+        collision_probability(e, area="disk")
+    assert info.value.given == "disk"
+    with pytest.raises(ConfigError, match="CHAN-1997 has no area 'square'") as info:
+        collision_probability(e, "CHAN-1997", area="square")
+    assert info.value.allowed == ("circle",)
+
+
+def test_metres_and_kilometres(rng: np.random.Generator) -> None:
+    """A power of ten changes only rounding."""
+    p, hbr = random_pairs(rng, 200), np.full(200, 0.02)
+    scaled = Pairs(p.state1 * 1e3, p.state2 * 1e3, p.covariance1 * 1e6, p.covariance2 * 1e6)
+    far = find_encounters(*scaled, hbr * 1e3)
+    near = find_encounters(*p, hbr)
+    usable = far.status == 0  # ten Earth radii in km are 64 km when read as m
+    assert usable.all()
+    for method in PROBABILITY_METHODS:
+        a, b = collision_probability(near, method), collision_probability(far, method)
+        tolerance = 1e-10 * (1.0 + np.abs(np.log(np.maximum(a, 1e-300))))
+        assert (np.abs(a - b) <= tolerance * a).all()
+
+
+@pytest.mark.parametrize("method", PROBABILITY_METHODS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_are_blank_and_flagged(method: str, fault: str) -> None:
+    """Warnings are errors here: a bad row is NaN with a status from 2 on, and no noise."""
+    pairs, hbr = FAULTS[fault]
+    e = find_encounters(*pairs, hbr)
+    assert e.status[0] >= 2
+    assert np.isnan(collision_probability(e, method)[0])
+
+
+@pytest.mark.parametrize("method", PROBABILITY_METHODS)
+def test_huge_radii(method: str) -> None:
+    """Chan's is exact for a round Gaussian and no worse here; at infinity all are 1."""
+    for hbr in (1e3, 1e6, 1e12, math.inf):
+        e = find_encounters(*PAIR, [hbr])
+        got = collision_probability(e, method)[0]
+        assert got == pytest.approx(1.0, abs=1e-2 if method == "ALFANO-2005" else 1e-12)
+    e = find_encounters(*PAIR, [math.inf])
+    assert collision_probability(e, method)[0] == 1.0

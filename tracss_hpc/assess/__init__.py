@@ -7,6 +7,10 @@
         encounter.py      relative motion, encounter plane, Mahalanobis distance, refusals
             |
         probability.py    collision probability by a named method
+        maximum.py        the largest one that a doubtful covariance allows
+        dilution.py       whether a better covariance would raise it
+            |
+        metrics.py        all of them, for a choice of methods
             |
         assessment.py     all columns of results.h5 that belong to risk
 
@@ -14,14 +18,27 @@ Fed by `screen` (TCA and states) and `ephemeris` (frames, covariance); feeds `ex
 """
 
 from tracss_hpc.assess.assessment import assess_conjunctions
+from tracss_hpc.assess.dilution import DILUTION_RULES
 from tracss_hpc.assess.encounter import ENCOUNTER_STATUS, Encounters, find_encounters
-from tracss_hpc.assess.probability import PROBABILITY_METHODS, collision_probability
+from tracss_hpc.assess.maximum import MAX_PROBABILITY_METHODS, maximum_probability
+from tracss_hpc.assess.metrics import MetricMethods, risk_metrics
+from tracss_hpc.assess.probability import (
+    PC_AREAS,
+    PROBABILITY_METHODS,
+    collision_probability,
+)
 
 __all__ = [
+    "DILUTION_RULES",
     "ENCOUNTER_STATUS",
+    "MAX_PROBABILITY_METHODS",
+    "PC_AREAS",
     "PROBABILITY_METHODS",
     "Encounters",
+    "MetricMethods",
     "assess_conjunctions",
     "collision_probability",
     "find_encounters",
+    "maximum_probability",
+    "risk_metrics",
 ]

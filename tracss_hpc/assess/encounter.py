@@ -26,10 +26,10 @@ from tracss_hpc.kernels import encounter_plane
 
 __all__ = ["ENCOUNTER_STATUS", "Encounters", "find_encounters"]
 
-#: What `Encounters.status` means. From 2 on there is no probability; with 2 and 3 no Mahalanobis
-#: distance either. Where several apply, the smallest of 2 to 5 is named, then 7, 8, 6. With 2 to 5,
-#: if the other object's covariance is good, the plane is that object's: its own covariance and the
-#: miss are there, the combined sigmas are not. With 8 all but the probability is there.
+#: What `Encounters.status` means. From 2 on there is no probability. With 4, 5 and 8 the plane and
+#: all distances are there, from the covariances as given; with 2 and 3, if the other object's
+#: covariance is good, its own plane and the miss. Where several apply, the smallest of 2 to 5 is
+#: named, then 7, 8, 6.
 ENCOUNTER_STATUS: dict[int, str] = {
     0: "covariances used as given",
     1: "remediated: a projected sigma below 1e-4 of the hard-body radius was raised to it",
@@ -48,9 +48,9 @@ class Encounters:
     """Encounter geometry, one row per conjunction; km, km/s, s, deg; NaN where not defined.
 
     Relative vectors (n, 3) are R, T, N components of other minus own in the own RTN. Covariances of
-    one object (n, 3) are xx, xz, zz in the plane; `covariance_along_km2` (n, 3) is that of y with
-    x, z and itself, both objects together. Sigmas may have been raised (status 1), covariances not.
-    `correlated`: the cross-correlation of both objects was taken off the combined covariance.
+    one object (n, 3) are xx, xz, zz in the plane, NaN if refused; `covariance_along_km2` (n, 3) is
+    that of y with x, z and itself, both objects together. Sigmas may have been raised (status 1),
+    covariances not. `correlated`: cross-correlation was taken off the combined covariance.
     """
 
     miss_distance_km: NDArray[np.float64]
@@ -76,6 +76,11 @@ class Encounters:
 
     def __len__(self) -> int:
         return len(self.status)
+
+    @property
+    def collision_radius_km(self) -> NDArray[np.float64]:
+        """Combined hard-body radius where a probability may be computed, else NaN."""
+        return np.where(self.status < 2, self.hbr_km, np.nan)
 
     @property
     def mahalanobis_in_plane(self) -> NDArray[np.float64]:
@@ -147,17 +152,20 @@ def find_encounters(
         )
 
     r1, v1, r2, v2 = state1[:, :3], state1[:, 3:], state2[:, :3], state2[:, 3:]
-    dr, dv = r2 - r1, v2 - v1
-    m1, m2 = rtn_matrices(r1, v1), rtn_matrices(r2, v2)
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite states
+        dr, dv = r2 - r1, v2 - v1
+        m1, m2 = rtn_matrices(r1, v1), rtn_matrices(r2, v2)
+        miss, speed, angle = _length(dr), _length(dv), erfa.sepp(v1, v2)
+        relative = [rotate(m, s * d) for m, s in ((m1, 1.0), (m2, -1.0)) for d in (dr, dv)]
     sigma_x, sigma_z, miss_x, miss_z, mahalanobis, mahalanobis_linear, shift = plane[:7]
     return Encounters(
-        miss_distance_km=_length(dr),
-        relative_speed_km_s=_length(dv),
-        approach_angle_deg=np.degrees(erfa.sepp(v1, v2)),
-        relative_position1_km=rotate(m1, dr),
-        relative_velocity1_km_s=rotate(m1, dv),
-        relative_position2_km=rotate(m2, -dr),
-        relative_velocity2_km_s=rotate(m2, -dv),
+        miss_distance_km=miss,
+        relative_speed_km_s=speed,
+        approach_angle_deg=np.degrees(angle),
+        relative_position1_km=relative[0],
+        relative_velocity1_km_s=relative[1],
+        relative_position2_km=relative[2],
+        relative_velocity2_km_s=relative[3],
         sigma_x_km=sigma_x,
         sigma_z_km=sigma_z,
         miss_x_km=miss_x,

@@ -21,6 +21,7 @@ __all__ = [
     "close_approach",
     "encounter_plane",
     "load",
+    "maximum",
     "neighbours",
     "nodes",
     "sgp4_batch",
@@ -62,6 +63,7 @@ SIMD_LEVEL: str = _choose_level()
 brute = load("brute", SIMD_LEVEL)
 close_approach = load("close_approach", SIMD_LEVEL)
 encounter_plane = load("encounter_plane", SIMD_LEVEL)
+maximum = load("maximum", SIMD_LEVEL)
 neighbours = load("neighbours", SIMD_LEVEL)
 nodes = load("nodes", SIMD_LEVEL)
 sgp4_batch = load("sgp4_batch", SIMD_LEVEL)
