@@ -1,0 +1,56 @@
+"""Readers of 6x6 cases of the shared risk tables: states km, km/s, packed triangles in own RTN."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.assess.reference_rows import Pairs, number, read_rows
+from tests.oracles.pc import rtn_rows
+
+LOWER6 = np.tril_indices(6)
+AXES = ("R", "T", "N", "RDOT", "TDOT", "NDOT")
+
+
+def read_full_cdm(path: Path) -> tuple[Pairs, float]:
+    """One published CDM with its 21 covariance elements, and its combined radius [m] (or NaN)."""
+    header, *objects = re.split(r"^OBJECT\s*=\s*OBJECT[12]\s*$", path.read_text(), flags=re.M)
+    states, covariances = [], []
+    for text in objects:
+        states.append([number(text, key) for key in ("X", "Y", "Z", "X_DOT", "Y_DOT", "Z_DOT")])
+        keys = [f"C{AXES[i]}_{AXES[j]}" for i, j in zip(*LOWER6, strict=True)]
+        covariances.append([number(text, key) * 1e-6 for key in keys])
+    arrays = (np.array([values]) for values in (*states, *covariances))
+    hbr_m = number(header, "COMMENT HBR") if "COMMENT HBR" in header else np.nan
+    return Pairs(*arrays), hbr_m
+
+
+def packed_rtn(state: NDArray[np.float64], covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """An inertial 6x6 covariance as the 21 elements in the object's own RTN."""
+    m = np.kron(np.eye(2), rtn_rows(state))
+    turned: NDArray[np.float64] = (m @ covariance @ m.T)[LOWER6]
+    return turned
+
+
+def read_alfano(folder: Path) -> dict[str, tuple[Pairs, float]]:
+    """Alfano's cases at TCA by number: one-row batches, and the combined radius [km]."""
+    hbr = {row["case"]: float(row["HBR_m"]) * 1e-3
+           for row in read_rows(folder / "alfano2009_expected.csv")}  # fmt: skip
+    cases = {}
+    for row in read_rows(folder / "alfano2009_states.csv"):
+        if row["epoch"] != "TCA":
+            continue
+        states, packed = [], []
+        for k in "12":
+            names = [f"{q}{k}_{axis}" for q in "rv" for axis in "xyz"]
+            state = np.array([float(row[name]) for name in names]) * 1e-3
+            covariance = np.zeros((6, 6))
+            for i, j in zip(*LOWER6, strict=True):
+                covariance[i, j] = covariance[j, i] = float(row[f"C{k}_{i + 1}{j + 1}"]) * 1e-6
+            states.append(state[None])
+            packed.append(packed_rtn(state, covariance)[None])
+        cases[row["case"]] = (Pairs(states[0], states[1], packed[0], packed[1]), hbr[row["case"]])
+    return cases
