@@ -28,6 +28,21 @@ def read_full_cdm(path: Path) -> tuple[Pairs, float]:
     return Pairs(*arrays), hbr_m
 
 
+def read_full_responses(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both objects' state responses (1, 6) to one sigma of density error, from the comments."""
+    responses = []
+    for text in re.split(r"^OBJECT\s*=\s*OBJECT[12]\s*$", path.read_text(), flags=re.M)[1:]:
+        sigma = number(text, "COMMENT DCP Density Forecast Uncertainty")
+        vectors = [
+            match.split()
+            for match in re.findall(
+                r"^COMMENT DCP Sensitivity Vector RTN (?:Pos|Vel)\s*=\s*([^\[]*)", text, flags=re.M
+            )
+        ]
+        responses.append(np.array([sigma * 1e-3 * np.concatenate(vectors).astype(float)]))
+    return responses[0], responses[1]
+
+
 def packed_rtn(state: NDArray[np.float64], covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     """An inertial 6x6 covariance as the 21 elements in the object's own RTN."""
     m = np.kron(np.eye(2), rtn_rows(state))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.assess.full_covariances import read_full_cdm
+from tests.assess.full_covariances import read_full_cdm, read_full_responses
 from tests.assess.reference_rows import Pairs, read_rows
 from tracss_hpc.assess.coppola import encounter_bounds
 from tracss_hpc.assess.encounter import find_encounters
@@ -104,6 +104,25 @@ def test_fast_encounter_is_the_two_dimensional_one(shared_data: Path) -> None:
     np.testing.assert_allclose(curved.nc2d, flat, rtol=2e-4)
 
 
+@pytest.mark.parametrize("name", EVENTS)
+def test_common_density_error(shared_data: Path, name: str) -> None:
+    """Where curvature is nothing, the corrected Nc2D is Foster's with the same correction."""
+    pairs, row = event(shared_data / "pc", name)
+    hbr = [float(row["HBR_m"]) * 1e-3]
+    responses = read_full_responses(shared_data / "pc" / "cdm" / f"{row['Conjunction_ID']}.cdm")
+    plain = nc2d_hall(*pairs, hbr)
+    curved = nc2d_hall(*pairs, hbr, responses_km=responses)
+    encounters = find_encounters(
+        *pairs, hbr, responses_km=(responses[0][:, :3], responses[1][:, :3])
+    )
+    assert curved.status[0] == 0
+    if curved.inaccurate[0] < 5e-3:
+        assert curved.nc2d[0] == pytest.approx(float(foster_1992(encounters)[0]), rel=0.01, abs=0)
+    incomplete = (responses[0] * np.nan, responses[1])
+    left = nc2d_hall(*pairs, hbr, responses_km=incomplete)
+    assert left.nc2d[0] == plain.nc2d[0]
+
+
 def test_exchange_and_frame(shared_data: Path) -> None:
     """Objects exchanged: the same. Orbits laid on their back: the same to what elements differ."""
     pairs, row = event(shared_data / "pc", "000035946_conj_000030648")
@@ -133,6 +152,26 @@ def test_rows_that_cannot_be_done(shared_data: Path) -> None:
     np.testing.assert_array_equal(curved.status, [1, 1, 1, 1, 0])
     assert np.isnan(curved.nc2d[:4]).all()
     np.testing.assert_array_equal(curved.flagged, np.zeros(n, dtype=bool))
+
+
+@pytest.mark.parametrize("fault", ["zero", "negative", "huge", "point"])
+def test_odd_input_does_not_crash(shared_data: Path, fault: str) -> None:
+    """No warning, no exception: a number between 0 and 1 or a blank."""
+    pairs, row = event(shared_data / "pc", "000025994_conj_000037558")
+    hbr = float(row["HBR_m"]) * 1e-3
+    if fault == "zero":
+        pairs.covariance1[:], pairs.covariance2[:] = 0.0, 0.0
+    elif fault == "negative":
+        pairs.covariance1[0, 2] *= -1.0
+    elif fault == "huge":
+        hbr = 1e5
+    else:
+        hbr = 0.0
+    curved = nc2d_hall(*pairs, [hbr])
+    assert curved.status[0] in NC2D_STATUS
+    assert np.isnan(curved.nc2d[0]) or 0.0 <= curved.nc2d[0] <= 1.0
+    if fault == "point":
+        assert curved.nc2d[0] == 0.0
 
 
 def test_mean_inward_speed(rng: np.random.Generator) -> None:

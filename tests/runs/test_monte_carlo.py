@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.assess.full_covariances import read_alfano
+from tests.assess.full_covariances import read_alfano, read_full_responses
 from tests.assess.reference_rows import Pairs, read_rows
 from tests.assess.test_nc2d import FLAGGED, event
 from tracss_hpc.assess.encounter import find_encounters
@@ -65,6 +65,18 @@ def test_fast_encounters_are_foster(shared_data: Path, name: str) -> None:
     assert result.hits > 1000
     assert result.lower < result.probability < result.upper
     assert abs(deviation(result, float(foster_1992(find_encounters(*pairs, [hbr]))[0]))) < 4.0
+
+
+def test_common_density_error(shared_data: Path) -> None:
+    """An event whose probability the shared error of density raises 2.5 times."""
+    pairs, row = event(shared_data / "pc", "000028485_conj_000044777")
+    responses = read_full_responses(shared_data / "pc" / "cdm" / f"{row['Conjunction_ID']}.cdm")
+    hbr = float(row["HBR_m"]) * 1e-3
+    window = tuple(nc2d_hall(*pairs, [hbr]).window_s()[0])
+    pair = sample_pair(*(a[0] for a in pairs), hbr, responses_km=(responses[0][0], responses[1][0]))
+    result = run_monte_carlo(pair, stream(1, "density"), window, 200_000)
+    assert float(row["own_DCP_ratio"]) > 2.4
+    assert abs(deviation(result, float(row["own_Pc2D_DCP"]))) < 4.0
 
 
 @pytest.mark.parametrize("case", sorted(SAMPLES))

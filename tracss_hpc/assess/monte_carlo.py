@@ -46,9 +46,9 @@ _ROUNDING = 1e-9
 class SampledPair:
     """What orbits are drawn from, for one conjunction.
 
-    `mean` (2, 6) equinoctial elements at TCA and `root` (2, 6, 6), root root' their covariances;
-    `hbr_km` combined radius; `node_spacing_s` longest time between nodes. `repaired`: a covariance
-    was not positive, what was negative counts as 0.
+    `mean` (2, 6) equinoctial elements of both objects at TCA; `root` (12, 12), root root' the
+    covariance of both together, object 1 first; `hbr_km` combined radius; `node_spacing_s` longest
+    time between nodes. `repaired`: the covariance was not positive, what was negative counts as 0.
     """
 
     mean: NDArray[np.float64]
@@ -64,6 +64,8 @@ def sample_pair(
     covariance1: NDArray[np.float64],
     covariance2: NDArray[np.float64],
     hbr_km: float,
+    *,
+    responses_km: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
 ) -> SampledPair:
     """Prepare one conjunction.
 
@@ -76,6 +78,9 @@ def sample_pair(
         km^2/s^2].
     hbr_km : float
         Combined hard-body radius [km].
+    responses_km : pair of ndarray, shape (6,), optional
+        What one sigma of a common density error does to each object's state in its own RTN
+        [km, km/s]; it is part of the covariances, and with it both errors are drawn as correlated.
 
     Raises
     ------
@@ -93,9 +98,10 @@ def sample_pair(
             allowed="> 0",
         )
     axes = np.kron(np.eye(2), regular_axes(state1, state2))
-    clouds, cartesian, repaired = [], np.zeros((6, 6)), False
-    for state, packed in ((state1, covariance1), (state2, covariance2)):
-        cloud, inertial = equinoctial_cloud(axes @ state, packed)
+    clouds = []
+    for k, (state, packed) in enumerate(((state1, covariance1), (state2, covariance2))):
+        response = None if responses_km is None else responses_km[k]
+        cloud = equinoctial_cloud(axes @ state, packed, response)
         if not np.isfinite(cloud.mean).all():
             raise InputDataError(
                 "Monte Carlo needs orbits that are ellipses; the state "
@@ -105,22 +111,21 @@ def sample_pair(
                 allowed="negative orbital energy",
             )
         clouds.append(cloud)
-        cartesian += inertial
-    roots = []
-    for cloud in clouds:
-        root, was_repaired = _square_root(cloud.covariance)
-        roots.append(root)
-        repaired |= was_repaired
+    cross = np.outer(clouds[0].response, clouds[1].response)
+    root, repaired = _square_root(
+        np.block([[clouds[0].covariance, cross], [cross.T, clouds[1].covariance]])
+    )
+    inertial = clouds[0].inertial_covariance + clouds[1].inertial_covariance
     mean = np.stack([cloud.mean for cloud in clouds])
     eccentricity = np.hypot(mean[:, 1], mean[:, 2])
     rate = float(np.max(mean[:, 0] / (1.0 - eccentricity) ** 1.5))
-    spread = np.sqrt(np.maximum(np.diag(cartesian), 0.0))
+    spread = np.sqrt(np.maximum(np.diag(inertial), 0.0))
     speed = float(np.linalg.norm(state2[3:] - state1[3:]))
     speed += float(np.linalg.norm(spread[3:]) + rate * np.linalg.norm(spread[:3]))
     # Of Hermite's cubic: h^4 / 384 times the fourth derivative, here rate^3 times the speed.
     spacing = (384.0 * _PATH_ERROR * hbr_km / (rate**3 * speed)) ** 0.25
     spacing = min(spacing, 2.0 * np.pi / rate / _NODES_PER_TURN)
-    return SampledPair(mean, np.stack(roots), hbr_km, spacing, repaired)
+    return SampledPair(mean, root, hbr_km, spacing, repaired)
 
 
 def stream(seed: int, *names: str) -> tuple[int, int]:
@@ -153,8 +158,8 @@ def count_hits(
         Begin and end of the encounter since TCA [s].
     """
     generator = np.random.Generator(np.random.Philox(key=key, counter=(0, 0, 0, batch)))
-    normals = generator.standard_normal((2, BATCH_SAMPLES, 6))
-    elements = pair.mean[:, None, :] + normals @ np.swapaxes(pair.root, 1, 2)
+    errors = generator.standard_normal((BATCH_SAMPLES, 12)) @ pair.root.T
+    elements = pair.mean[:, None, :] + np.stack([errors[:, :6], errors[:, 6:]])
     closed = (elements[..., 0] > 0.0) & (np.hypot(elements[..., 1], elements[..., 2]) < 1.0)
     both = closed.all(axis=0)
     elements = elements[:, both]
@@ -186,7 +191,7 @@ def clopper_pearson(hits: int, samples: int, confidence: float = 0.95) -> tuple[
 
 
 def _square_root(covariance: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:
-    """A root of a covariance (6, 6) and whether a negative part was left out.
+    """A root of a covariance (12, 12) and whether a negative part was left out.
 
     Of the correlations, because the elements' variances differ by 1e12.
     """

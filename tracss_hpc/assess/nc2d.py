@@ -31,6 +31,7 @@ from tracss_hpc.assess.peak_overlap import (
     clip_eigenvalues,
     equinoctial_cloud,
     find_peak_overlap,
+    relative_covariance,
 )
 from tracss_hpc.assess.unit_sphere import integrate_unit_sphere
 
@@ -110,12 +111,14 @@ def nc2d_hall(
     covariances1: ArrayLike,
     covariances2: ArrayLike,
     hbr_km: ArrayLike,
+    *,
+    responses_km: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> CurvedEncounters:
     """Nc2D and the inaccurate flag of n conjunctions, one after the other: about 20 ms each.
 
     Valid for one isolated encounter on two-body orbits whose errors are Gaussian in equinoctial
-    elements and independent. Co-orbital pairs that meet over a large part of a revolution need
-    Monte Carlo.
+    elements and, but for a common density error, independent. Pairs that meet over a large part of
+    a revolution need Monte Carlo.
 
     Parameters
     ----------
@@ -126,6 +129,10 @@ def nc2d_hall(
         km^2/s^2].
     hbr_km : array_like, shape (n,)
         Combined hard-body radius [km].
+    responses_km : pair of array_like, shape (n, 6), optional
+        What one sigma of a common density error does to each object's state in its own RTN
+        [km, km/s]; with it the covariance is corrected as in `dcp`. A row with a NaN in either is
+        left as it is.
 
     References
     ----------
@@ -136,8 +143,24 @@ def nc2d_hall(
     hbr = np.asarray(hbr_km, dtype=np.float64)
     columns = np.full((6, len(hbr)), np.nan)
     status = np.ones(len(hbr), dtype=np.int8)
+    response = np.zeros((2, len(hbr), 6))
+    if responses_km is not None:
+        given = np.stack([np.asarray(g, dtype=np.float64) for g in responses_km])
+        complete = np.isfinite(given.sum(axis=(0, 2)))
+        response = np.where(complete[:, None], given, 0.0)
     for k in range(len(hbr)):
-        status[k], columns[:, k] = _row(state1[k], state2[k], cov1[k], cov2[k], float(hbr[k]))
+        finite = all(np.isfinite(a[k]).all() for a in (state1, state2, cov1, cov2))
+        moving = (state1[k, 3:] != state2[k, 3:]).any()
+        if not finite or not 0.0 <= hbr[k] < np.inf or not moving:
+            continue
+        axes = np.kron(np.eye(2), regular_axes(state1[k], state2[k]))
+        states = (axes @ state1[k], axes @ state2[k])
+        if orbital_period(np.stack(states)).max() < np.inf:
+            clouds = (
+                equinoctial_cloud(states[0], cov1[k], response[0, k]),
+                equinoctial_cloud(states[1], cov2[k], response[1, k]),
+            )
+            status[k], columns[:, k] = _row(*states, *clouds, float(hbr[k]))
     nc2d, inaccurate, extended, offset, peak, sigma = columns
     return CurvedEncounters(nc2d, inaccurate, extended, offset, peak, sigma, status)
 
@@ -145,26 +168,21 @@ def nc2d_hall(
 def _row(
     state1: NDArray[np.float64],
     state2: NDArray[np.float64],
-    packed1: NDArray[np.float64],
-    packed2: NDArray[np.float64],
+    cloud1: Cloud,
+    cloud2: Cloud,
     hbr_km: float,
 ) -> tuple[int, NDArray[np.float64]]:
     """Status and the columns nc2d .. sigma_s of one conjunction."""
     blank = np.full(6, np.nan)
-    finite = all(np.isfinite(a).all() for a in (state1, state2, packed1, packed2))
-    if not finite or not 0.0 <= hbr_km < np.inf or not np.any(state1[3:] != state2[3:]):
-        return 1, blank
-    periods = (float(orbital_period(state1)), float(orbital_period(state2)))
-    if not max(periods) < np.inf:
-        return 1, blank
-    period = min(periods)
-    axes = np.kron(np.eye(2), regular_axes(state1, state2))
-    cloud1, cartesian1 = equinoctial_cloud(axes @ state1, packed1)
-    cloud2, cartesian2 = equinoctial_cloud(axes @ state2, packed2)
-    relative = axes @ (state2 - state1)
-    straight = _straight(relative, (cartesian1 + cartesian2)[:3, :3], hbr_km)
-    if not np.isfinite(straight).all():
-        return 1, blank
+    period = float(orbital_period(np.stack([state1, state2])).min())
+    relative = state2 - state1
+    combined = relative_covariance(
+        cloud1.inertial_covariance,
+        cloud2.inertial_covariance,
+        cloud1.inertial_response,
+        cloud2.inertial_response,
+    )
+    straight = _straight(relative, combined[:3, :3], hbr_km)
     triple = _least_q(cloud1, cloud2, straight, hbr_km)
     if triple is None:
         return 2, blank

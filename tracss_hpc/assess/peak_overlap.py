@@ -23,7 +23,14 @@ from numpy.typing import NDArray
 from tracss_hpc.assess.equinoctial import elements_of_states, states_and_jacobians
 from tracss_hpc.ephemeris.frames import rtn_matrices
 
-__all__ = ["Cloud", "Overlap", "clip_eigenvalues", "equinoctial_cloud", "find_peak_overlap"]
+__all__ = [
+    "Cloud",
+    "Overlap",
+    "clip_eigenvalues",
+    "equinoctial_cloud",
+    "find_peak_overlap",
+    "relative_covariance",
+]
 
 #: Converged when the point moves by less than this part of a sigma (squared) [Hall2021].
 _TOLERANCE = 1e-6
@@ -33,14 +40,24 @@ _STEPS = 100
 _DAMPED_FROM = 15
 #: Eigenvalues below (this times the hard-body radius)^2 are raised to it [CARA Fclip].
 _CLIP = 1e-4
+#: And, without a radius, those below a nanometre squared.
+_LEAST_VARIANCE_KM2 = 1e-24
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """One object's Gaussian in equinoctial elements at TCA: mean (6,) and covariance (6, 6)."""
+    """One object's Gaussian at TCA, in equinoctial elements and in the inertial frame.
+
+    `mean` (6,) and `covariance` (6, 6) of the elements; `response` (6,) what one sigma of a density
+    error common to both objects does to them, zero if there is none. `inertial_covariance` (6, 6)
+    and `inertial_response` (6,) are the same of the state [km, km/s].
+    """
 
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64]
+    response: NDArray[np.float64]
+    inertial_covariance: NDArray[np.float64]
+    inertial_response: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -61,24 +78,42 @@ class Overlap:
 
 
 def equinoctial_cloud(
-    state: NDArray[np.float64], packed: NDArray[np.float64]
-) -> tuple[Cloud, NDArray[np.float64]]:
-    """A state (6,) and the 21 elements of its RTN covariance in equinoctial elements.
+    state: NDArray[np.float64],
+    packed: NDArray[np.float64],
+    response: NDArray[np.float64] | None = None,
+) -> Cloud:
+    """A state, its covariance and its response to density in equinoctial elements.
 
-    Returns
-    -------
-    cloud : Cloud
-    covariance : ndarray, shape (6, 6)
-        The same in the inertial frame of the state [km^2, km^2/s, km^2/s^2].
+    Parameters
+    ----------
+    state : ndarray, shape (6,)
+        Inertial [km, km/s].
+    packed : ndarray, shape (21,)
+        Lower triangle by rows of the covariance in the object's RTN.
+    response : ndarray, shape (6,), optional
+        Displacement by one sigma of the common density error, in RTN [km, km/s].
     """
     full = np.zeros((6, 6))
     full[_ROWS, _COLUMNS] = full[_COLUMNS, _ROWS] = packed
     turn = np.kron(np.eye(2), rtn_matrices(state[None, :3], state[None, 3:])[0])
     covariance = turn.T @ full @ turn
+    displaced = np.zeros(6) if response is None else turn.T @ response
     mean = elements_of_states(state)
     _, jacobian = states_and_jacobians(mean, 0.0)
     inverse = np.linalg.inv(jacobian)
-    return Cloud(mean, inverse @ covariance @ inverse.T), covariance
+    return Cloud(mean, inverse @ covariance @ inverse.T, inverse @ displaced, covariance, displaced)
+
+
+def relative_covariance(
+    covariance1: NDArray[np.float64],
+    covariance2: NDArray[np.float64],
+    response1: NDArray[np.float64],
+    response2: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Sum of covariances (..., k, k) without what both share [Casali2018, eq. 11]."""
+    cross = response1[..., :, None] * response2[..., None, :]
+    total: NDArray[np.float64] = covariance1 + covariance2 - cross - np.swapaxes(cross, -1, -2)
+    return total
 
 
 def find_peak_overlap(
@@ -96,8 +131,9 @@ def find_peak_overlap(
     time = np.asarray(time_s, dtype=np.float64)
     means = np.stack([cloud1.mean, cloud2.mean])[:, None]
     covariances = np.stack([cloud1.covariance, cloud2.covariance])[:, None]
+    responses = np.stack([cloud1.response, cloud2.response])[:, None]
     orbits = np.broadcast_to(means, (2, len(time), 6))
-    state, spread = _expand(means, covariances, orbits, time)
+    state, spread, shared = _expand(means, covariances, responses, orbits, time)
     point = np.full((len(time), 3), np.nan)
     failed = np.ones(len(time), dtype=bool)
     at = np.arange(len(time))
@@ -118,14 +154,15 @@ def find_peak_overlap(
         point[at] = found
         measure = width + hbr_km * hbr_km * np.eye(3)
         distance = _dot(moved, np.linalg.solve(measure, moved[..., None])[..., 0])
-        state[:, at], spread[:, at] = _expand(means, covariances, orbits, time[at])
+        expanded = _expand(means, covariances, responses, orbits, time[at])
+        state[:, at], spread[:, at], shared[:, at] = expanded
         done = bound & (distance <= _TOLERANCE)
         failed[at[done]] = False
         at = at[bound & ~done]
         if not len(at):
             break
     relative = state[1] - state[0]
-    covariance = spread[0] + spread[1]
+    covariance = relative_covariance(*spread, *shared)
     inverse, log_determinant = clip_eigenvalues(covariance[:, :3, :3], hbr_km)
     q = _dot(relative[:, :3], _times(inverse, relative[:, :3])) + log_determinant
     q[failed] = np.nan
@@ -138,7 +175,7 @@ def clip_eigenvalues(
     """Inverses and logarithms of the determinant of (..., 3, 3), small eigenvalues raised."""
     # An orbit that was not found is NaN; LAPACK refuses those.
     values, vectors = np.linalg.eigh(np.where(np.isfinite(a), a, 0.0))
-    values = np.maximum(values, (_CLIP * hbr_km) ** 2)
+    values = np.maximum(values, max((_CLIP * hbr_km) ** 2, _LEAST_VARIANCE_KM2))
     inverse = (vectors / values[..., None, :]) @ np.swapaxes(vectors, -1, -2)
     return inverse, np.log(values).sum(axis=-1)
 
@@ -146,16 +183,17 @@ def clip_eigenvalues(
 def _expand(
     means: NDArray[np.float64],
     covariances: NDArray[np.float64],
+    responses: NDArray[np.float64],
     orbits: NDArray[np.float64],
     time: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean states (2, m, 6) and covariances (2, m, 6, 6) of both clouds, linear about `orbits`."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Mean states, covariances and responses (2, m, ...) of both clouds, linear about `orbits`."""
     state, jacobian = states_and_jacobians(orbits, np.broadcast_to(time, orbits.shape[:-1]))
     offset = means - orbits
     offset[..., 5] = np.remainder(offset[..., 5] + np.pi, 2.0 * np.pi) - np.pi
     covariance = jacobian @ covariances @ np.swapaxes(jacobian, -1, -2)
     symmetric = 0.5 * (covariance + np.swapaxes(covariance, -1, -2))
-    return state + _times(jacobian, offset), symmetric
+    return state + _times(jacobian, offset), symmetric, _times(jacobian, responses)
 
 
 def _times(matrix: NDArray[np.float64], vector: NDArray[np.float64]) -> NDArray[np.float64]:
