@@ -58,14 +58,19 @@ def read_alfano(folder: Path) -> dict[str, tuple[Pairs, float]]:
     for row in read_rows(folder / "alfano2009_states.csv"):
         if row["epoch"] != "TCA":
             continue
-        states, packed = [], []
-        for k in "12":
-            names = [f"{q}{k}_{axis}" for q in "rv" for axis in "xyz"]
-            state = np.array([float(row[name]) for name in names]) * 1e-3
-            covariance = np.zeros((6, 6))
-            for i, j in zip(*LOWER6, strict=True):
-                covariance[i, j] = covariance[j, i] = float(row[f"C{k}_{i + 1}{j + 1}"]) * 1e-6
-            states.append(state[None])
-            packed.append(packed_rtn(state, covariance)[None])
-        cases[row["case"]] = (Pairs(states[0], states[1], packed[0], packed[1]), hbr[row["case"]])
+        cases[row["case"]] = (full_pair(row), hbr[row["case"]])
     return cases
+
+
+def full_pair(row: dict[str, str]) -> Pairs:
+    """A row r1_x .. v2_z, C1_11 .. C2_66 in m and inertial axes as a batch of one."""
+    states, packed = [], []
+    for k in "12":
+        names = [f"{q}{k}_{axis}" for q in "rv" for axis in "xyz"]
+        state = np.array([float(row[name]) for name in names]) * 1e-3
+        covariance = np.zeros((6, 6))
+        for i, j in zip(*LOWER6, strict=True):
+            covariance[i, j] = covariance[j, i] = float(row[f"C{k}_{i + 1}{j + 1}"]) * 1e-6
+        states.append(state[None])
+        packed.append(packed_rtn(state, covariance)[None])
+    return Pairs(*states, *packed)

@@ -10,7 +10,7 @@ import pytest
 from scipy.special import erfcinv
 
 from tests.assess.full_covariances import read_full_cdm
-from tests.assess.reference_rows import Pairs, read_rows
+from tests.assess.reference_rows import Pairs, inertial_pairs, read_rows
 from tests.assess.test_encounter import random_pairs
 from tracss_hpc.assess.coppola import GAMMA, EncounterBounds, encounter_bounds
 from tracss_hpc.assess.encounter import find_encounters
@@ -56,6 +56,15 @@ def test_published_bounds(shared_data: Path, case: str) -> None:
     # CARA's fractions are those of curved orbits and no radius: the same verdict is what matters.
     if float(row["UV_Extended"]) > 0.02:
         assert b.flagged[0]
+
+
+@pytest.mark.parametrize("case", ["COPPOLA1", "COPPOLA2"])
+@pytest.mark.parametrize("end", ["tau0_s", "tau1_s"])
+def test_cara_unit_cases(shared_data: Path, case: str, end: str) -> None:
+    rows = read_rows(shared_data / "pc" / "conj_eci_cara_unit.csv")
+    row = next(r for r in rows if (r["case_id"], r["quantity"]) == (case, f"{end}_gamma1e-16"))
+    b = bounds(inertial_pairs([row], 1e-3), [float(row["HBR"]) * 1e-3])
+    assert getattr(b, end)[0] == pytest.approx(float(row["expected"]), rel=1e-8)
 
 
 def test_exchange_and_rows_alone(rng: np.random.Generator) -> None:

@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.assess.full_covariances import read_full_cdm, read_full_responses
+from tests.assess.full_covariances import full_pair, read_full_cdm, read_full_responses
 from tests.assess.reference_rows import Pairs, read_rows
 from tracss_hpc.assess.coppola import encounter_bounds
 from tracss_hpc.assess.encounter import find_encounters
 from tracss_hpc.assess.equinoctial import orbital_period
+from tracss_hpc.assess.maximum import search_scale
 from tracss_hpc.assess.nc2d import NC2D_STATUS, CurvedEncounters, nc2d_hall
 from tracss_hpc.assess.probability import foster_1992
 from tracss_hpc.assess.unit_sphere import _mean_inward
-from tracss_hpc.assess.usage import doubtful_rows
+from tracss_hpc.assess.usage import doubtful_rows, select_nc2d_rows
 
 EVENTS = (
     "000020580_conj_000022015", "000025994_conj_000026132", "000025994_conj_000026980",
@@ -62,6 +63,9 @@ def test_cara_events(shared_data: Path, name: str) -> None:
         bounds = encounter_bounds(encounters, *periods)
         assert doubtful_rows(bounds, *pairs, encounters.sigma_z_km)[0]
         assert not bounds.flagged[0]  # so a slow speed or a long cloud has to count too
+        worst = search_scale(encounters).probability
+        chosen, _ = select_nc2d_rows([True], worst, min_pcmax=1e-7, max_rows=1)
+        assert len(chosen) == 1
 
 
 @pytest.mark.parametrize("case", OMITRON)
@@ -73,6 +77,15 @@ def test_omitron(shared_data: Path, case: str) -> None:
         value = getattr(curved, name.lower())[0]
         assert value == pytest.approx(float(row[f"UV_{name}"]), rel=2e-3)
     assert curved.inaccurate[0] == pytest.approx(float(row["UV_Inaccurate"]), abs=1e-3)
+
+
+def test_cara_unit_case(shared_data: Path) -> None:
+    """CARA's Nc3D, which stands 0.08 % above Nc2D in all its published events."""
+    rows = read_rows(shared_data / "pc" / "conj_eci_cara_unit.csv")
+    row = next(r for r in rows if r["quantity"] == "Nc3D_Hall")
+    curved = nc2d_hall(*full_pair(row), [float(row["HBR"]) * 1e-3])
+    assert curved.status[0] == 0
+    assert curved.nc2d[0] == pytest.approx(float(row["expected"]), rel=2e-3)
 
 
 @pytest.mark.parametrize("case", ["02", "03"])
@@ -132,9 +145,9 @@ def test_exchange_and_frame(shared_data: Path) -> None:
     assert swapped.nc2d[0] == pytest.approx(curved.nc2d[0], rel=1e-6)
     normal = np.cross(pairs.state1[0, :3], pairs.state1[0, 3:])
     normal /= np.linalg.norm(normal)
-    helper = np.cross(normal, [0.0, 0.0, 1.0])
-    helper /= np.linalg.norm(helper)
-    turn = np.kron(np.eye(2), np.array([helper, np.cross(-normal, helper), -normal]))
+    aside = np.cross(normal, [0.0, 0.0, 1.0])
+    aside /= np.linalg.norm(aside)
+    turn = np.kron(np.eye(2), np.array([aside, np.cross(-normal, aside), -normal]))
     back = pairs._replace(state1=pairs.state1 @ turn.T, state2=pairs.state2 @ turn.T)
     assert nc2d_hall(*back, hbr).nc2d[0] == pytest.approx(curved.nc2d[0], rel=1e-3)
 

@@ -32,6 +32,8 @@ def test_each_point_is_the_scaled_conjunction() -> None:
             )
             assert s.probability[i, j] == foster_1992(scaled)[0]
     assert s.probability[1, 1] == s.nominal
+    square = sensitivity_map(*ONE, HBR[0], kp=kp, ks=ks, area="square")
+    assert (square.probability > s.probability).all()
     swapped = sensitivity_map(ONE[1], ONE[0], ONE[3], ONE[2], HBR[0], kp=ks, ks=kp)
     np.testing.assert_allclose(swapped.probability.T, s.probability, rtol=1e-9)
 

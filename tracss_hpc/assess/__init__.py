@@ -14,6 +14,16 @@
             |
         assessment.py     all columns of results.h5 that belong to risk
 
+    and beside these, from the same geometry:
+
+        coppola.py        how long each encounter lasts
+        usage.py          where the 2-D probability may fail, and which rows are worth more work
+        nc2d.py           expected collisions on curved orbits, for those
+        monte_carlo.py    drawn orbits, counted, for chosen conjunctions
+        sensitivity.py    probability over the size of both covariances, for chosen conjunctions
+        fragments.py      how many fragments a collision would make
+        alert.py          whether a conjunction meets alertable criteria
+
 Fed by `screen` (TCA and states) and `ephemeris` (frames, covariance); feeds `export`.
 """
 

@@ -54,6 +54,7 @@ def sensitivity_map(
     kp: ArrayLike = SCALE_FACTORS,
     ks: ArrayLike = SCALE_FACTORS,
     method: str = "FOSTER-1992",
+    area: str = "circle",
 ) -> SensitivityMap:
     """Probability of one conjunction over scaled covariances.
 
@@ -69,6 +70,8 @@ def sensitivity_map(
         Factors of the sigmas of object 1 and of object 2, above 0.
     method : str
         A name of `PROBABILITY_METHODS`.
+    area : str
+        A name of `PC_AREAS`.
 
     Raises
     ------
@@ -94,5 +97,5 @@ def sensitivity_map(
         np.square(scale2)[:, None] * np.asarray(covariance2, dtype=np.float64)[:6],
         np.full(rows, hbr_km),
     )
-    probability = collision_probability(encounters, method)
+    probability = collision_probability(encounters, method, area=area)
     return SensitivityMap(p, s, probability[:-1].reshape(len(p), len(s)), float(probability[-1]))

@@ -101,8 +101,8 @@ def _directions(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Unit vectors (k, 3) and weights (k,) with both sides of the sphere."""
     along = v / np.linalg.norm(v)
-    helper = np.eye(3)[np.argmin(np.abs(along))]
-    y = np.cross(along, helper)
+    aside = np.eye(3)[np.argmin(np.abs(along))]
+    y = np.cross(along, aside)
     y /= np.linalg.norm(y)
     basis = np.stack([y, np.cross(along, y)])
     values, vectors = np.linalg.eigh(basis @ a @ basis.T)
