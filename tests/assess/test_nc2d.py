@@ -17,6 +17,7 @@ from tracss_hpc.assess.nc2d import NC2D_STATUS, CurvedEncounters, nc2d_hall
 from tracss_hpc.assess.probability import foster_1992
 from tracss_hpc.assess.unit_sphere import _mean_inward
 from tracss_hpc.assess.usage import doubtful_rows, select_nc2d_rows
+from tracss_hpc.ephemeris.covariance import cdm_covariance, default_covariance
 
 EVENTS = (
     "000020580_conj_000022015", "000025994_conj_000026132", "000025994_conj_000026980",
@@ -104,7 +105,45 @@ def test_alfano_where_it_does_not(shared_data: Path, case: str) -> None:
     assert curved.status[0] in (2, 3)
     assert np.isnan(curved.nc2d[0]) == (curved.status[0] == 2)
     assert set(curved.status) <= set(NC2D_STATUS)
+    assert curved.flagged[0] or case == "05"  # short, but its sphere takes 36 sigmas to cross
     assert abs(np.nan_to_num(curved.nc2d[0]) / float(row["oct_Nc3D_Pc3D_Hall"]) - 1.0) > 0.1
+
+
+def crossing(speed_km_s: float = 10.6) -> Pairs:
+    """Circular orbits, object 2 0.1 km above object 1, default-like covariances of 6x6."""
+    v = 7.5
+    half = 0.5 * speed_km_s / v
+    turn = np.array([0.0, 1.0 - 2.0 * half**2, 2.0 * half * np.sqrt(1.0 - half**2)])
+    states = (
+        np.array([[7000.0, 0.0, 0.0, 0.0, v, 0.0]]),
+        np.array([np.concatenate([[7000.1, 0.0, 0.05], v * turn])]),
+    )
+    table = default_covariance(np.array(["LEO 2", "LEO 3"]), np.array([0.5, 0.5]), [1.07e-3] * 2)
+    packed = cdm_covariance(table) * 1e-6
+    return Pairs(*states, packed[:1], packed[1:])
+
+
+def test_crossing_orbits_without_data() -> None:
+    pairs = crossing()
+    hbr = np.array([0.01])
+    curved = nc2d_hall(*pairs, hbr)
+    flat = foster_1992(find_encounters(*pairs, hbr))
+    assert curved.status[0] == 0
+    assert not curved.flagged[0]
+    assert curved.nc2d[0] == pytest.approx(flat[0], rel=1e-3)
+    assert abs(curved.peak_s[0]) < curved.sigma_s[0]
+    begin, end = curved.window_s()[0]
+    assert begin == pytest.approx(
+        curved.peak_s[0] - 8.2 * curved.sigma_s[0], abs=0.05 * (end - begin)
+    )
+
+
+def test_neighbours_of_a_revolution_have_no_answer() -> None:
+    """At 0.1 m/s the encounter never ends: no number, but flagged."""
+    curved = nc2d_hall(*crossing(1e-4), [0.01])
+    assert curved.status[0] == 2
+    assert np.isnan(curved.nc2d[0])
+    assert curved.flagged[0]
 
 
 def test_fast_encounter_is_the_two_dimensional_one(shared_data: Path) -> None:

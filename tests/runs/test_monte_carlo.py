@@ -12,7 +12,7 @@ import pytest
 
 from tests.assess.full_covariances import read_alfano, read_full_responses
 from tests.assess.reference_rows import Pairs, read_rows
-from tests.assess.test_nc2d import FLAGGED, event
+from tests.assess.test_nc2d import FLAGGED, crossing, event
 from tracss_hpc.assess.encounter import find_encounters
 from tracss_hpc.assess.monte_carlo import BATCH_SAMPLES, sample_pair, stream
 from tracss_hpc.assess.nc2d import nc2d_hall
@@ -64,6 +64,15 @@ def test_fast_encounters_are_foster(shared_data: Path, name: str) -> None:
     assert result.samples == -(-200_000 // BATCH_SAMPLES) * BATCH_SAMPLES
     assert result.hits > 1000
     assert result.lower < result.probability < result.upper
+    assert abs(deviation(result, float(foster_1992(find_encounters(*pairs, [hbr]))[0]))) < 4.0
+
+
+def test_crossing_orbits_without_data() -> None:
+    pairs, hbr = crossing(), 0.05
+    window = tuple(nc2d_hall(*pairs, [hbr]).window_s()[0])
+    result = sample(pairs, hbr, window, 400_000, "crossing")
+    assert result.hits > 100
+    assert not result.repaired
     assert abs(deviation(result, float(foster_1992(find_encounters(*pairs, [hbr]))[0]))) < 4.0
 
 

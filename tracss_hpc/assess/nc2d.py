@@ -6,7 +6,7 @@ results.h5 and `monte_carlo` (when the encounter is).
 The 2-D probability cuts the motion of both objects to straight lines and each cloud to a straight
 ellipsoid. Where sigma along the orbit is kilometres and the encounter slow that fails without a
 sign: a published event has 4.5e-23 where Monte Carlo counts 1.5e-4. Hall's rate of collisions at
-time t, an integral over the sphere of the combined radius R, keeps the curvature [Hall2021, eq. 36]
+time t, an integral over the sphere of the combined radius R, keeps the curvature [Hall2021]
 
     dNc/dt = R^2 int dOmega  f(R n; t)  E[max(0, -n . v) | R n]
 
@@ -25,14 +25,8 @@ from scipy.special import erfcinv
 
 from tracss_hpc.assess.coppola import EXTENDED_LIMIT, GAMMA, OFFSET_LIMIT
 from tracss_hpc.assess.equinoctial import orbital_period, regular_axes
-from tracss_hpc.assess.peak_overlap import (
-    Cloud,
-    Overlap,
-    clip_eigenvalues,
-    equinoctial_cloud,
-    find_peak_overlap,
-    relative_covariance,
-)
+from tracss_hpc.assess.greatest_rate import find_greatest_rate, straight_rate
+from tracss_hpc.assess.peak_overlap import Cloud, equinoctial_cloud, relative_covariance
 from tracss_hpc.assess.unit_sphere import integrate_unit_sphere
 
 __all__ = [
@@ -48,7 +42,7 @@ INACCURATE_LIMIT = 0.02
 NC2D_STATUS: dict[int, str] = {
     0: "computed",
     1: "refused: no covariance, no hard-body radius, no relative velocity, or an open orbit",
-    2: "no answer: the point of peak overlap or the time of greatest rate was not found",
+    2: "no answer: the encounter lasts a revolution or longer, or its greatest rate was not found",
     3: "computed, in doubt: the encounter is too long for it; Monte Carlo decides",
 }
 
@@ -58,14 +52,6 @@ NC2D_STATUS: dict[int, str] = {
 _LIMITS = {"extended": 0.05, "offset": 0.10, "crossing": 3.0}
 
 _SQRT2_ERFCINV_GAMMA = float(np.sqrt(2.0) * erfcinv(GAMMA))
-#: Converged when the time of least Q moves by less than this part of its sigma, and that sigma.
-_STEADY, _STEADY_WIDTH = 1e-3, 1e-2
-_SEARCH_STEPS = 15
-#: The search may go this many times the spacing of its points at once.
-_LONGEST_STEP = 10.0
-#: Half width, in sigmas of the straight encounter, and number of points of the search of last
-#: resort; points where no overlap is found are left out.
-_WIDE_SIGMAS, _WIDE_POINTS = 12.0, 49
 
 
 @dataclass(frozen=True)
@@ -91,16 +77,20 @@ class CurvedEncounters:
 
     @property
     def flagged(self) -> NDArray[np.bool_]:
-        """Rows (n,) where the 2-D probability should not be used."""
+        """Rows (n,) where the 2-D probability should not be used, or that could not be judged."""
         flags: NDArray[np.bool_] = (
             (self.extended > EXTENDED_LIMIT)
             | (self.offset > OFFSET_LIMIT)
             | (self.inaccurate > INACCURATE_LIMIT)
+            | (self.status == 2)
         )
         return flags
 
     def window_s(self) -> NDArray[np.float64]:
-        """Begin and end (n, 2) of each encounter since TCA [s]; outside is less than `GAMMA`."""
+        """Begin and end (n, 2) of each encounter since TCA [s]; outside is less than `GAMMA`.
+
+        NaN without an answer: then Monte Carlo needs half a revolution to either side.
+        """
         half = _SQRT2_ERFCINV_GAMMA * self.sigma_s
         return np.stack([self.peak_s - half, self.peak_s + half], axis=1)
 
@@ -114,7 +104,7 @@ def nc2d_hall(
     *,
     responses_km: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> CurvedEncounters:
-    """Nc2D and the inaccurate flag of n conjunctions, one after the other: about 20 ms each.
+    """Nc2D and the inaccurate flag of n conjunctions, one after the other: 1 to 25 ms each.
 
     Valid for one isolated encounter on two-body orbits whose errors are Gaussian in equinoctial
     elements and, but for a common density error, independent. Pairs that meet over a large part of
@@ -182,8 +172,10 @@ def _row(
         cloud1.inertial_response,
         cloud2.inertial_response,
     )
-    straight = _straight(relative, combined[:3, :3], hbr_km)
-    triple = _least_q(cloud1, cloud2, straight, hbr_km)
+    straight = straight_rate(relative, combined[:3, :3], hbr_km)
+    triple = find_greatest_rate(
+        cloud1, cloud2, straight, hbr_km, 0.5 * period / _SQRT2_ERFCINV_GAMMA
+    )
     if triple is None:
         return 2, blank
     overlap, peak, least_q, sigma = triple
@@ -206,50 +198,3 @@ def _row(
         or hbr_km > _LIMITS["crossing"] * sigma * speed
     )
     return (3 if in_doubt else 0), columns
-
-
-def _straight(
-    relative: NDArray[np.float64], covariance: NDArray[np.float64], hbr_km: float
-) -> tuple[float, float, float]:
-    """Time of least Q on straight motion, that Q, and its sigma in time."""
-    inverse, log_determinant = clip_eigenvalues(covariance, hbr_km)
-    r, v = relative[:3], relative[3:]
-    vv, rv = float(v @ inverse @ v), float(r @ inverse @ v)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        time = float(np.divide(-rv, vv))
-        sigma = float(1.0 / np.sqrt(vv))
-    return time, float(r @ inverse @ r) + time * rv + float(log_determinant), sigma
-
-
-def _least_q(
-    cloud1: Cloud, cloud2: Cloud, straight: tuple[float, float, float], hbr_km: float
-) -> tuple[Overlap, float, float, float] | None:
-    """Overlaps one sigma before, at and after the least Q; time, value and sigma of that least."""
-    time, _, sigma = straight
-    found = _descend(cloud1, cloud2, time, sigma, hbr_km)
-    if found is None:
-        times = time + sigma * np.linspace(-_WIDE_SIGMAS, _WIDE_SIGMAS, _WIDE_POINTS)
-        q = find_peak_overlap(cloud1, cloud2, times, hbr_km).q
-        if not np.isnan(q).all():
-            found = _descend(cloud1, cloud2, float(times[np.nanargmin(q)]), sigma, hbr_km)
-    return found
-
-
-def _descend(
-    cloud1: Cloud, cloud2: Cloud, centre: float, width: float, hbr_km: float
-) -> tuple[Overlap, float, float, float] | None:
-    """As `_least_q`, by parabolas through three times; None where they have no least."""
-    for _ in range(_SEARCH_STEPS):
-        times = centre + np.array([-width, 0.0, width])
-        overlap = find_peak_overlap(cloud1, cloud2, times, hbr_km)
-        low, middle, high = overlap.q
-        slope, bend = 0.5 * (high - low), high - 2.0 * middle + low
-        if not bend > 0.0:
-            return None
-        step = width * float(np.clip(-slope / bend, -_LONGEST_STEP, _LONGEST_STEP))
-        new_width = width * float(np.sqrt(2.0 / bend))
-        if abs(step) < _STEADY * new_width and abs(new_width - width) < _STEADY_WIDTH * width:
-            least = float(middle - 0.5 * slope * slope / bend)
-            return overlap, centre + step, least, new_width
-        centre, width = centre + step, new_width
-    return None

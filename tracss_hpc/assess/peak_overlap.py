@@ -5,7 +5,7 @@ Fed by equinoctial elements and their covariances (`equinoctial`); feeds `nc2d`.
 The uncertainty of each object is Gaussian in equinoctial elements; in space it is a bent cloud. At
 a time t the clouds overlap most at a point p. Expanded about the orbits that pass p, each cloud is
 a Gaussian again that is right just there, so the relative distribution from it is right where a
-collision can happen [Hall2021, section III]. Found by iteration:
+collision can happen [Hall2021]. Found by iteration:
 
     clouds about the present orbits -> point of greatest overlap
     -> mean velocities there -> orbits through that point -> again
@@ -35,7 +35,7 @@ __all__ = [
 #: Converged when the point moves by less than this part of a sigma (squared) [Hall2021].
 _TOLERANCE = 1e-6
 _ROWS, _COLUMNS = np.tril_indices(6)
-_STEPS = 100
+_STEPS = 60
 #: From this step on the point moves half way only: a few slow cases swing to and fro.
 _DAMPED_FROM = 15
 #: Eigenvalues below (this times the hard-body radius)^2 are raised to it [CARA Fclip].

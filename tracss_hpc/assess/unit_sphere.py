@@ -1,6 +1,6 @@
 """The integral of Nc2D over the sphere of the combined radius.
 
-Fed by `peak_overlap` at three times about the greatest rate; feeds `nc2d`.
+Fed by overlaps at three times about the greatest rate (`greatest_rate`); feeds `nc2d`.
 
 With the pole along one axis of the encounter plane a direction is
 

@@ -3,6 +3,10 @@
 Fed by the `coppola` flags, states, covariances and the greatest probability of a covariance-scale
 search; feeds `nc2d`. What costs milliseconds cannot be done for millions of rows, so cheap signs of
 doubt choose, and then how much is at stake.
+
+In a run of the whole catalog over ten days, 379,530 rows, 3,502 are in doubt and 2,660 of those
+have a greatest probability of 1e-7 or more. Of 3,000 other rows with that much, the 2-D probability
+is within 1.7 % of Nc2D where it exceeds 1e-6, within 11 % where it exceeds 1e-12.
 """
 
 from __future__ import annotations
@@ -61,7 +65,7 @@ def doubtful_rows(
 def select_nc2d_rows(
     doubtful: ArrayLike, pc_max: ArrayLike, *, min_pcmax: float, max_rows: int
 ) -> tuple[NDArray[np.intp], int]:
-    """Rows that are worth 50 ms each: in doubt, and not harmless even at the worst covariance.
+    """Rows that are worth 10 ms each: in doubt, and not harmless even at the worst covariance.
 
     The probability itself cannot choose, as it may be 20 orders too small just where it fails.
 
