@@ -11,12 +11,14 @@ cdef extern from * nogil:
     """
     /* Rules on the half circle: sin and weight * cos of the 2m nodes t_k = pi/2 - k pi/(2m + 1),
        k <= m (the other half mirrors them), and Gauss-Legendre nodes on [-1, 1], 64 and 8. */
-    static double SIN16[8], COS16[8], SIN64[32], COS64[32];
+    static double SIN8[4], COS8[4], SIN16[8], COS16[8], SIN64[32], COS64[32];
     static double NODE[64], WEIGHT[64], NODE8[8], WEIGHT8[8];
     #define SQRT2 1.4142135623730951
     #define PI_ 3.141592653589793
     #define TAYLOR_REACH 0.16
     """
+    double* SIN8
+    double* COS8
     double* SIN16
     double* COS16
     double* SIN64
@@ -30,6 +32,7 @@ cdef extern from * nogil:
     const double TAYLOR_REACH
 
 cdef inline void fill_rules() noexcept:
+    fill_circle_rule(SIN8, COS8, 4)
     fill_circle_rule(SIN16, COS16, 8)
     fill_circle_rule(SIN64, COS64, 32)
     fill_legendre_rule(NODE, WEIGHT, 64)
@@ -90,6 +93,8 @@ cdef inline double mass_row(
     a = xm / sx
     b = zm / sz
     reach = u * (1.0 + b) + p * a
+    if beyond(u, p, a, b):
+        return 0.0
     if reach < TAYLOR_REACH:
         mass = square_taylor(u, p, a, b) if square else taylor_rule(u, p, a, b)
     else:
@@ -97,8 +102,18 @@ cdef inline double mass_row(
     return mass if mass < 1.0 else 1.0  # rounding may end at 1 + 1e-16
 
 
+cdef inline bint beyond(double u, double p, double a, double b) noexcept nogil:
+    """Whether the area lies so far out that its mass is below the least double, e^-744."""
+    cdef double x = a - p, z = b - u
+    x = x if x > 0.0 else 0.0
+    z = z if z > 0.0 else 0.0
+    return x * x + z * z > 1500.0
+
+
 cdef inline double circle_wide(double u, double p, double a, double b) noexcept nogil:
     """A disk too large for its Taylor series, by the cheapest rule that keeps 1e-12."""
+    if u < 0.5 and u * b + p * a < 1.5:
+        return circle_rule(u, p, a, b, SIN8, COS8, 4)
     # The second bound is for disks far out in the tail, where the integrand is a sharp spike.
     if u < 1.0 and u * b + p * a < 12.0:
         return circle_rule(u, p, a, b, SIN16, COS16, 8)
