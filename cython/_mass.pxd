@@ -11,14 +11,12 @@ cdef extern from * nogil:
     """
     /* Rules on the half circle: sin and weight * cos of the 2m nodes t_k = pi/2 - k pi/(2m + 1),
        k <= m (the other half mirrors them), and Gauss-Legendre nodes on [-1, 1], 64 and 8. */
-    static double SIN8[4], COS8[4], SIN16[8], COS16[8], SIN64[32], COS64[32];
+    static double SIN16[8], COS16[8], SIN64[32], COS64[32];
     static double NODE[64], WEIGHT[64], NODE8[8], WEIGHT8[8];
     #define SQRT2 1.4142135623730951
     #define PI_ 3.141592653589793
     #define TAYLOR_REACH 0.16
     """
-    double* SIN8
-    double* COS8
     double* SIN16
     double* COS16
     double* SIN64
@@ -32,7 +30,6 @@ cdef extern from * nogil:
     const double TAYLOR_REACH
 
 cdef inline void fill_rules() noexcept:
-    fill_circle_rule(SIN8, COS8, 4)
     fill_circle_rule(SIN16, COS16, 8)
     fill_circle_rule(SIN64, COS64, 32)
     fill_legendre_rule(NODE, WEIGHT, 64)
@@ -112,8 +109,6 @@ cdef inline bint beyond(double u, double p, double a, double b) noexcept nogil:
 
 cdef inline double circle_wide(double u, double p, double a, double b) noexcept nogil:
     """A disk too large for its Taylor series, by the cheapest rule that keeps 1e-12."""
-    if u < 0.5 and u * b + p * a < 1.5:
-        return circle_rule(u, p, a, b, SIN8, COS8, 4)
     # The second bound is for disks far out in the tail, where the integrand is a sharp spike.
     if u < 1.0 and u * b + p * a < 12.0:
         return circle_rule(u, p, a, b, SIN16, COS16, 8)
@@ -197,24 +192,25 @@ cdef inline double circle_rule(
     Pc = R/(sx sqrt(8 pi)) int exp(-(xm + R sin t)^2/2sx^2) [erf] cos t dt, -pi/2 < t < pi/2, the
     bracket the difference of two erf; formed from erfc, because in the tails 1 - 1 would be left.
     """
-    cdef double[64] edge     # lower and upper end of each strip, then their erfc
-    cdef double[64] weight   # the two Gaussians of the strips at +t and -t
-    cdef double total = 0.0, low, up, strip
-    cdef int k
-    for k in range(half):
-        edge[k] = (b - u * c[k]) / SQRT2
-        edge[half + k] = (b + u * c[k]) / SQRT2
-        weight[k] = a + p * s[k]
-        weight[half + k] = a - p * s[k]
-    for k in range(2 * half):
-        weight[k] = exp_negative(-0.5 * weight[k] * weight[k])
-    for k in range(half):
-        up = erfc_positive(edge[half + k])
-        low = erfc_positive(fabs(edge[k]))
-        edge[k] = (low if edge[k] >= 0.0 else 2.0 - low) - up
-    for k in range(half):
-        strip = (weight[k] + weight[half + k]) * edge[k] * c[k]
-        total = total + strip
+    cdef double[16] edge     # lower and upper end of eight strips, then their erfc
+    cdef double[16] weight   # the two Gaussians of the strips at +t and -t
+    cdef double total = 0.0, low, up
+    cdef int k, first = 0
+    while first < half:  # eight at a time: loops of a fixed length become SIMD code
+        for k in range(8):
+            edge[k] = (b - u * c[first + k]) / SQRT2
+            edge[8 + k] = (b + u * c[first + k]) / SQRT2
+            weight[k] = a + p * s[first + k]
+            weight[8 + k] = a - p * s[first + k]
+        for k in range(16):
+            weight[k] = exp_negative(-0.5 * weight[k] * weight[k])
+        for k in range(8):
+            up = erfc_positive(edge[8 + k])
+            low = erfc_positive(fabs(edge[k]))
+            edge[k] = (low if edge[k] >= 0.0 else 2.0 - low) - up
+        for k in range(8):
+            total = total + (weight[k] + weight[8 + k]) * edge[k] * c[first + k]
+        first += 8
     return total * p * (PI_ / (2 * half + 1)) / 5.0132565492620005  # sqrt(8 pi)
 
 
