@@ -90,11 +90,21 @@ cdef inline double mass_row(
     a = xm / sx
     b = zm / sz
     reach = u * (1.0 + b) + p * a
+    if beyond(u, p, a, b):
+        return 0.0
     if reach < TAYLOR_REACH:
         mass = square_taylor(u, p, a, b) if square else taylor_rule(u, p, a, b)
     else:
         mass = square_rule(u, p, a, b) if square else circle_wide(u, p, a, b)
     return mass if mass < 1.0 else 1.0  # rounding may end at 1 + 1e-16
+
+
+cdef inline bint beyond(double u, double p, double a, double b) noexcept nogil:
+    """Whether the area lies so far out that its mass is below the least double, e^-744."""
+    cdef double x = a - p, z = b - u
+    x = x if x > 0.0 else 0.0
+    z = z if z > 0.0 else 0.0
+    return x * x + z * z > 1500.0
 
 
 cdef inline double circle_wide(double u, double p, double a, double b) noexcept nogil:
@@ -182,24 +192,25 @@ cdef inline double circle_rule(
     Pc = R/(sx sqrt(8 pi)) int exp(-(xm + R sin t)^2/2sx^2) [erf] cos t dt, -pi/2 < t < pi/2, the
     bracket the difference of two erf; formed from erfc, because in the tails 1 - 1 would be left.
     """
-    cdef double[64] edge     # lower and upper end of each strip, then their erfc
-    cdef double[64] weight   # the two Gaussians of the strips at +t and -t
-    cdef double total = 0.0, low, up, strip
-    cdef int k
-    for k in range(half):
-        edge[k] = (b - u * c[k]) / SQRT2
-        edge[half + k] = (b + u * c[k]) / SQRT2
-        weight[k] = a + p * s[k]
-        weight[half + k] = a - p * s[k]
-    for k in range(2 * half):
-        weight[k] = exp_negative(-0.5 * weight[k] * weight[k])
-    for k in range(half):
-        up = erfc_positive(edge[half + k])
-        low = erfc_positive(fabs(edge[k]))
-        edge[k] = (low if edge[k] >= 0.0 else 2.0 - low) - up
-    for k in range(half):
-        strip = (weight[k] + weight[half + k]) * edge[k] * c[k]
-        total = total + strip
+    cdef double[16] edge     # lower and upper end of eight strips, then their erfc
+    cdef double[16] weight   # the two Gaussians of the strips at +t and -t
+    cdef double total = 0.0, low, up
+    cdef int k, first = 0
+    while first < half:  # eight at a time: loops of a fixed length become SIMD code
+        for k in range(8):
+            edge[k] = (b - u * c[first + k]) / SQRT2
+            edge[8 + k] = (b + u * c[first + k]) / SQRT2
+            weight[k] = a + p * s[first + k]
+            weight[8 + k] = a - p * s[first + k]
+        for k in range(16):
+            weight[k] = exp_negative(-0.5 * weight[k] * weight[k])
+        for k in range(8):
+            up = erfc_positive(edge[8 + k])
+            low = erfc_positive(fabs(edge[k]))
+            edge[k] = (low if edge[k] >= 0.0 else 2.0 - low) - up
+        for k in range(8):
+            total = total + (weight[k] + weight[8 + k]) * edge[k] * c[first + k]
+        first += 8
     return total * p * (PI_ / (2 * half + 1)) / 5.0132565492620005  # sqrt(8 pi)
 
 

@@ -26,6 +26,8 @@ enum {
 #define DEFAULT_SIGMA (0.99 * 10.0 * 6378.135)
 /* A sigma smaller than this part of the hard-body radius is raised to it [CARA, Fclip]. */
 #define CLIP 1e-4
+/* From here on a radius [km] is as good as infinite: its square may overflow. */
+#define HUGE_HBR 1e100
 
 /* `code` where the mask is set, else what stands in `other`. */
 INLINE ints choose(ints mask, int64_t code, ints other)
@@ -51,6 +53,25 @@ INLINE lanes column(const double *rows, ptrdiff_t stride, int count, int c)
         for (int k = 0; k < LANES; k++)
             x[k] = rows[(k < count ? k : count - 1) * stride + c];
     return x;
+}
+
+/* The first six columns of LANES rows. Whole blocks are turned in registers; that reads up to two
+   doubles past a row's sixth, so a block that ends the array goes one by one. */
+INLINE void six_columns(const double *rows, ptrdiff_t stride, int count, int last, lanes *out)
+{
+    if (last) {
+        for (int c = 0; c < 6; c++)
+            out[c] = column(rows, stride, count, c);
+        return;
+    }
+    for (int first = 0; first < 6; first += LANES) {
+        lanes square[LANES];
+        for (int k = 0; k < LANES; k++)
+            square[k] = load(rows + k * stride + first);
+        transpose(square);
+        for (int c = 0; c < LANES && first + c < 6; c++)
+            out[first + c] = square[c];
+    }
 }
 
 INLINE lanes dot3(const lanes *a, const lanes *b)
@@ -203,8 +224,8 @@ INLINE void project_block(const lanes *state1, const lanes *state2, const lanes 
     lanes sign_x = where(miss_x < 0.0, all(-1.0), all(1.0));
     lanes sign_z = where(miss_z < 0.0, all(-1.0), all(1.0));
 
-    ints seen = moving & (whole | use1 | use2) & (large > 0.0);
-    ints bounded = (hbr >= 0.0) & (hbr < INFINITY);
+    ints seen = moving & (whole | use1 | use2) & (large > 0.0) & (large < INFINITY);
+    ints bounded = (hbr >= 0.0) & (hbr < HUGE_HBR);
     lanes floor = where(bounded, CLIP * hbr * CLIP * hbr, zero);
     ints clipped = (large < floor) | (small < floor) | ~(small > 0.0);
     large = where(large < floor, floor, large);
@@ -241,12 +262,11 @@ static void project_rows(ptrdiff_t n, const double *state1, const double *state2
         int count = n - row < LANES ? (int)(n - row) : LANES;
         lanes s1[6], s2[6], c1[6], c2[6], r1[3], r2[3], out[PLANE_COLUMNS];
         ints code;
-        for (int c = 0; c < 6; c++) {
-            s1[c] = column(state1 + 6 * row, 6, count, c);
-            s2[c] = column(state2 + 6 * row, 6, count, c);
-            c1[c] = column(covariance1 + stride1 * row, stride1, count, c);
-            c2[c] = column(covariance2 + stride2 * row, stride2, count, c);
-        }
+        int last = n - row <= LANES;
+        six_columns(state1 + 6 * row, 6, count, last, s1);
+        six_columns(state2 + 6 * row, 6, count, last, s2);
+        six_columns(covariance1 + stride1 * row, stride1, count, last, c1);
+        six_columns(covariance2 + stride2 * row, stride2, count, last, c2);
         lanes radius = column(hbr + row, 1, count, 0);
         if (g1) {
             for (int c = 0; c < 3; c++) {

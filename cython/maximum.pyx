@@ -6,9 +6,10 @@
 Fed by the encounter plane (encounter_plane.pyx): sigma_x, sigma_z, miss_x, miss_z (n,); `size` is
 the radius of the disk or half the side of the square; NaN in, NaN out. No libm but sqrt.
 """
+cimport cython
 from libc.math cimport fabs, sqrt, NAN, INFINITY
 
-from _mass cimport fill_rules, mass_row
+from _mass cimport TAYLOR_REACH, fill_rules, mass_row, square_taylor, taylor_rule
 from _special cimport exp_negative, log10_of
 
 fill_rules()
@@ -17,9 +18,22 @@ cdef double GOLDEN = 0.3819660112501051
 # A sigma smaller than this part of the hard-body radius is raised to it [CARA, Fclip].
 cdef double CLIP = 1e-4
 
-# First and last spacing in ln S of the parabolas: together they end within 1e-6 of the top.
-cdef double WIDTH = 0.05
+# First and last spacing in ln S of the parabolas: together they end within 1e-6 of the top
+# (the first alone would end 1e-4 off).
+cdef double WIDTH = 0.02
 cdef double NARROW = 0.0005
+
+cdef double E_WIDTH = 1.0202013400267558  # e^WIDTH
+cdef double E_NARROW = 1.0005001250208359
+
+cdef enum:
+    CHUNK = 64
+
+cdef struct Chunk:
+    double[CHUNK] u
+    double[CHUNK] p
+    double[CHUNK] a
+    double[CHUNK] b
 
 cdef struct Plane:
     bint square
@@ -41,17 +55,12 @@ def scale_search(
     double[::1] factor,
 ):
     """Fill `largest` (n,) with max over S of Pc(S sigma), `factor` (n,) with that S."""
-    cdef Py_ssize_t k
-    cdef Plane plane
-    with nogil:
-        for k in range(sigma_x.shape[0]):
-            plane.square = square
-            plane.sx = sigma_x[k]
-            plane.sz = sigma_z[k]
-            plane.xm = miss_x[k]
-            plane.zm = miss_z[k]
-            plane.size = size[k]
-            largest[k] = search_row(&plane, &factor[k])
+    if sigma_x.shape[0]:
+        with nogil:
+            search_rows(
+                square, sigma_x.shape[0], &sigma_x[0], &sigma_z[0], &miss_x[0], &miss_z[0],
+                &size[0], &largest[0], &factor[0],
+            )
 
 
 def frisbee(
@@ -90,6 +99,93 @@ def log10_ratio(const double[::1] a, const double[::1] b, double[::1] out):
                 out[k] = NAN
 
 
+@cython.cdivision(True)  # a sigma or a distance of 0 is sorted out row by row
+cdef void search_rows(
+    bint square, Py_ssize_t n, const double* sx, const double* sz, const double* xm,
+    const double* zm, const double* size, double* largest, double* factor,
+) noexcept nogil:
+    """Whole chunks as small disks: two parabolas on the Taylor series, SIMD; then the others."""
+    cdef Chunk c
+    cdef double[CHUNK] inverse
+    cdef double[CHUNK] now
+    cdef double[CHUNK] low
+    cdef double[CHUNK] mid
+    cdef double[CHUNK] high
+    cdef double[CHUNK] first_top
+    cdef double[CHUNK] shift
+    cdef double[CHUNK] reach
+    cdef Plane plane
+    cdef Py_ssize_t first = 0, k, count
+    cdef double i
+    while first < n:
+        count = CHUNK if n - first > CHUNK else n - first
+        for k in range(count):
+            c.u[k] = size[first + k] / sz[first + k]
+            c.p[k] = size[first + k] / sx[first + k]
+            c.a[k] = xm[first + k] / sx[first + k]
+            c.b[k] = zm[first + k] / sz[first + k]
+        for k in range(count, CHUNK):
+            c.u[k] = c.p[k] = c.a[k] = c.b[k] = 1.0
+        for k in range(CHUNK):
+            inverse[k] = 1.0
+        evaluate(square, &c, inverse, 1.0, now)
+        for k in range(CHUNK):
+            i = 1.0 / sqrt(0.5 * (c.a[k] * c.a[k] + c.b[k] * c.b[k]))
+            inverse[k] = i
+            i = i * (E_WIDTH * E_WIDTH)  # the smallest factor below has the largest reach
+            reach[k] = i * c.u[k] * (1.0 + i * c.b[k]) + i * c.p[k] * (i * c.a[k])
+        evaluate(square, &c, inverse, E_WIDTH, low)
+        evaluate(square, &c, inverse, 1.0, mid)
+        evaluate(square, &c, inverse, 1.0 / E_WIDTH, high)
+        for k in range(CHUNK):
+            shift[k] = 0.5 * WIDTH * (high[k] - low[k]) / (2.0 * mid[k] - low[k] - high[k])
+            first_top[k] = shift[k]
+            # exp(-shift), |shift| < WIDTH
+            inverse[k] = inverse[k] * (exp_negative(-(shift[k] + WIDTH)) * E_WIDTH)
+        evaluate(square, &c, inverse, E_NARROW, low)
+        evaluate(square, &c, inverse, 1.0, mid)
+        evaluate(square, &c, inverse, 1.0 / E_NARROW, high)
+        for k in range(CHUNK):
+            shift[k] = 0.5 * NARROW * (high[k] - low[k]) / (2.0 * mid[k] - low[k] - high[k])
+            inverse[k] = inverse[k] * (exp_negative(-(shift[k] + NARROW)) * E_NARROW)
+        evaluate(square, &c, inverse, 1.0, mid)
+        for k in range(count):
+            plane.square = square
+            plane.sx = sx[first + k]
+            plane.sz = sz[first + k]
+            plane.xm = xm[first + k]
+            plane.zm = zm[first + k]
+            plane.size = size[first + k]
+            if (
+                reach[k] < TAYLOR_REACH and c.u[k] > 0.0 and c.p[k] > 0.0
+                and c.a[k] >= 0.0 and c.b[k] >= 0.0
+                and fabs(first_top[k]) < WIDTH and fabs(shift[k]) < NARROW and mid[k] > 0.0
+            ):
+                if c.u[k] * (1.0 + c.b[k]) + c.p[k] * c.a[k] >= TAYLOR_REACH:
+                    now[k] = scaled(&plane, 1.0, 0.0)
+                largest[first + k] = mid[k] if mid[k] > now[k] else now[k]
+                factor[first + k] = 1.0 / inverse[k] if mid[k] > now[k] else 1.0
+            else:
+                largest[first + k] = search_row(&plane, &factor[first + k])
+        first += CHUNK
+
+
+cdef void evaluate(
+    bint square, const Chunk* c, const double* inverse, double times, double* mass
+) noexcept nogil:
+    """Taylor series of a chunk, all sigmas divided by inverse * times."""
+    cdef int k
+    cdef double i
+    if square:
+        for k in range(CHUNK):
+            i = inverse[k] * times
+            mass[k] = square_taylor(i * c.u[k], i * c.p[k], i * c.a[k], i * c.b[k])
+    else:
+        for k in range(CHUNK):
+            i = inverse[k] * times
+            mass[k] = taylor_rule(i * c.u[k], i * c.p[k], i * c.a[k], i * c.b[k])
+
+
 cdef double scaled(const Plane* plane, double start, double x) noexcept nogil:
     """Pc with all sigmas times start e^x."""
     cdef double factor = start * (exp_negative(x) if x <= 0.0 else 1.0 / exp_negative(-x))
@@ -119,7 +215,7 @@ cdef double search_row(const Plane* p, double* factor) noexcept nogil:
     else:
         a = sqrt(p.xm * p.xm + p.zm * p.zm)
         if a <= p.size:
-            return 1.0 if a < p.size else 0.5
+            return 1.0 if a < p.size or p.size == INFINITY else 0.5
     a = p.xm / p.sx
     b = p.zm / p.sz
     start = sqrt(0.5 * (a * a + b * b))
@@ -207,7 +303,7 @@ cdef double frisbee_row(
     cdef double first, second, k2, floor = 0.0, along
     cdef bint sound1, sound2, both
     cdef int j
-    if hbr < INFINITY:
+    if hbr < 1e100:  # beyond, as good as infinite (_plane.h)
         floor = CLIP * hbr * CLIP * hbr
     for j in range(3):
         total[j] = one[j] + two[j]

@@ -37,7 +37,7 @@ ENCOUNTER_STATUS: dict[int, str] = {
     3: "refused: a position variance is negative",
     4: "refused: a position covariance is all zero",
     5: "refused: a position sigma of 9.9 Earth radii or more, the mark of no information",
-    6: "refused: the projected covariance is not positive",
+    6: "refused: the projected covariance is not positive, or not finite",
     7: "refused: no relative velocity",
     8: "refused: a hard-body radius is missing or negative",
 }
@@ -85,14 +85,15 @@ class Encounters:
     @property
     def mahalanobis_in_plane(self) -> NDArray[np.float64]:
         """Distance of the projected miss in sigmas of the projected covariance: it drives Pc."""
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             x, z = self.miss_x_km / self.sigma_x_km, self.miss_z_km / self.sigma_z_km
-        return np.sqrt(x * x + z * z)
+            return np.sqrt(x * x + z * z)
 
     @property
     def plane_miss_km(self) -> NDArray[np.float64]:
         """Miss distance in the plane, at the linear TCA."""
-        return np.sqrt(self.miss_x_km * self.miss_x_km + self.miss_z_km * self.miss_z_km)
+        with np.errstate(over="ignore"):
+            return np.sqrt(self.miss_x_km * self.miss_x_km + self.miss_z_km * self.miss_z_km)
 
 
 def find_encounters(

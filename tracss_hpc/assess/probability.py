@@ -124,11 +124,13 @@ def chan_1997(encounters: Encounters) -> NDArray[np.float64]:
     [Chan1997] F. K. Chan, AAS 97-173, 1997.
     """
     hbr = encounters.collision_radius_km
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         radius = hbr / np.sqrt(encounters.sigma_x_km * encounters.sigma_z_km)
     radius = np.where(hbr == 0.0, 0.0, radius)
     one, probability = np.ones(len(hbr)), np.empty(len(hbr))
-    miss = np.ascontiguousarray(encounters.mahalanobis_in_plane)
+    # No distance of its own where sigma_z is 0, which only radii of 0 and beyond all size leave.
+    bounded = (radius > 0.0) & (radius < np.inf)
+    miss = np.where(bounded, encounters.mahalanobis_in_plane, 0.0)
     encounter_plane.circle_probability(one, one, miss, np.zeros(len(hbr)), radius, probability)
     return probability
 
