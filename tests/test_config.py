@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from tracss_hpc import assess
+from tracss_hpc.assess import fragments
 from tracss_hpc.config import (
+    DILUTION_RULES,
     FILTERS,
+    FRAGMENT_RULES,
+    MAX_METHODS,
+    PC_AREAS,
+    PC_METHODS,
     UniformVolume,
     config_hash,
     describe,
@@ -290,6 +297,44 @@ def test_hash_depends_on_every_value() -> None:
 
 def test_filters_are_those_of_the_screening() -> None:
     assert set(FILTERS) == set(time_slice.FILTERS)
+
+
+def test_methods_are_those_of_the_assessment() -> None:
+    assert tuple(assess.PROBABILITY_METHODS) == PC_METHODS
+    assert tuple(assess.PC_AREAS) == PC_AREAS
+    assert tuple(assess.MAX_PROBABILITY_METHODS) == MAX_METHODS
+    assert assess.DILUTION_RULES == DILUTION_RULES
+    assert fragments.FRAGMENT_RULES == FRAGMENT_RULES
+
+
+@pytest.mark.parametrize(
+    ("words", "chosen"),
+    [
+        ([], ("circle", "ALFANO", False)),
+        (["assess.preset=md2"], ("square", "ALFANO", False)),
+        (["assess.preset=cara"], ("circle", "SCALE", True)),
+        (["assess.preset=cara", "assess.dcp=false"], ("circle", "SCALE", False)),
+        (["assess.pc_area=circle", "assess.preset=md2"], ("circle", "ALFANO", False)),
+    ],
+)
+def test_presets_and_explicit_keys_win(words: list[str], chosen: tuple[object, ...]) -> None:
+    settings = resolve(None, words).assess.with_preset()
+    assert (settings.pc_area, settings.dilution, settings.dcp) == chosen
+    assert settings.with_preset() == settings
+
+
+def test_stored_settings_follow_another_preset() -> None:
+    """A file kept the words of its run, so that they can be assessed again by another practice."""
+    kept = stored_settings(to_toml(resolve(None, ["assess.kp=2"])), "results.h5")
+    again = resolve(None, kept | {"assess.preset": "md2"}).assess.with_preset()
+    assert (again.pc_area, again.kp) == ("square", 2.0)
+
+
+@pytest.mark.parametrize("words", [["assess.pc_area=square"], ["assess.preset=md2"]])
+def test_area_that_the_method_lacks(words: list[str]) -> None:
+    with pytest.raises(ConfigError, match='CHAN-1997 knows the "circle" only') as caught:
+        resolve(None, ["assess.method=CHAN-1997", *words])
+    assert (caught.value.key, caught.value.given) == ("assess.pc_area", "square")
 
 
 def test_help_of_disable_lists_all_filters() -> None:

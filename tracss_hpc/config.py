@@ -36,7 +36,13 @@ from tracss_hpc.parameters import (
 )
 
 __all__ = [
+    "DILUTION_RULES",
     "FILTERS",
+    "FRAGMENT_RULES",
+    "MAX_METHODS",
+    "PC_AREAS",
+    "PC_METHODS",
+    "PRESETS",
     "Assess",
     "Audit",
     "Catalog",
@@ -54,6 +60,20 @@ __all__ = [
 
 #: Filters of the grid engine that `screening.disable` may switch off; none changes the result.
 FILTERS = ("cell_grid", "radial_interval", "reach", "chord", "range_rate", "volume_prefilter")
+
+#: Names of methods in `assess`, as its own registries list them.
+PC_METHODS = ("FOSTER-1992", "CHAN-1997", "ALFANO-2005")
+PC_AREAS = ("circle", "square", "square_equal_area")
+MAX_METHODS = ("FRISBEE", "ALFANO", "SCALE")
+DILUTION_RULES = ("ALFANO", "SCALE")
+FRAGMENT_RULES = ("KRISKO-2011", "JOHNSON-2001")
+
+#: What `assess.preset` sets where a key is left at "preset"; the evidence is in docs/risk.md.
+PRESETS: Mapping[str, Mapping[str, str | bool]] = {
+    "tracss": {"pc_area": "circle", "dilution": "ALFANO", "dcp": False},
+    "md2": {"pc_area": "square", "dilution": "ALFANO", "dcp": False},
+    "cara": {"pc_area": "circle", "dilution": "SCALE", "dcp": True},
+}
 
 
 def resolve(
@@ -90,6 +110,7 @@ def resolve(
     }
     config = Config(**sections)
     _refuse_not_yet(config)
+    _refuse_area(config.assess)
     return config
 
 
@@ -304,6 +325,76 @@ class Assess:
     solar: Literal["max", "min"] = parameter(
         "max", choice("max", "min"), "Solar activity of the default covariance."
     )
+    preset: str = parameter(
+        "tracss",
+        choice(*PRESETS),
+        "Whose practice to follow: pc_area, dilution and dcp where they say preset.",
+    )
+    method: str = parameter(
+        "FOSTER-1992", choice(*PC_METHODS), "Method of the collision probability."
+    )
+    pc_area: str = parameter(
+        "preset",
+        word_or("preset", choice(*PC_AREAS)),
+        "Area of the encounter plane that counts as collision; squares: FOSTER-1992 only.",
+    )
+    max_method: str = parameter(
+        "FRISBEE", choice(*MAX_METHODS), "Method of the largest probability."
+    )
+    dilution: str = parameter(
+        "preset", word_or("preset", choice(*DILUTION_RULES)), "Rule of DILUTION_STATUS."
+    )
+    dcp: str | bool = parameter(
+        "preset",
+        word_or("preset", flag()),
+        "true: take off the density error that both objects share, where messages tell it.",
+    )
+    nc2d_min_pcmax: float = parameter(
+        1e-7,
+        number(0.0, 1.0),
+        "Nc2D for rows in doubt whose largest Pc over scaled covariances is at least this.",
+    )
+    nc2d_max: int = parameter(
+        1000, integer(0), "Nc2D for at most so many rows of a time slice, riskiest first; 0: none."
+    )
+    kp: float = parameter(
+        1.0, number(0.0, open_low=True), "Factor of all sigmas of object 1, before any metric."
+    )
+    ks: float = parameter(
+        1.0, number(0.0, open_low=True), "Factor of all sigmas of object 2, before any metric."
+    )
+    estimate_mass: bool = parameter(
+        False, flag(), "true: fill unknown masses by object type for the number of fragments."
+    )
+    fragment_lc_m: float = parameter(
+        0.05, number(0.0, open_low=True), "Length of the smallest fragment counted.", "m"
+    )
+    fragment_rule: Literal["KRISKO-2011", "JOHNSON-2001"] = parameter(
+        "KRISKO-2011",
+        choice(*FRAGMENT_RULES),
+        "Mass that breaks up in a collision that is not catastrophic.",
+    )
+    alert_min_pc: str | float = parameter(
+        "none",
+        word_or("none", number(0.0, 1.0)),
+        "Alert rule: least Pc. What is given must hold together; nothing given: no rule.",
+    )
+    alert_max_miss_km: str | float = parameter(
+        "none", word_or("none", number(0.0)), "Alert rule: greatest miss distance.", "km"
+    )
+    alert_max_hours: str | float = parameter(
+        "none",
+        word_or("none", number(0.0)),
+        "Alert rule: greatest time from run start to TCA.",
+        "h",
+    )
+
+    def with_preset(self) -> Assess:
+        """The same with what the preset says in place of the word "preset"."""
+        left = {
+            name: v for name, v in PRESETS[self.preset].items() if getattr(self, name) == "preset"
+        }
+        return dataclasses.replace(self, **left)  # type: ignore[arg-type]  # values of the fields
 
 
 @dataclasses.dataclass(frozen=True)
@@ -369,6 +460,19 @@ def _refuse_not_yet(config: Config) -> None:
         )
     if config.screening.merge != "none":
         raise NotYetError(f'screening.merge = "{config.screening.merge}": not yet; use "none"')
+
+
+def _refuse_area(assess: Assess) -> None:
+    """An area that the method does not know; found hours later it would cost a run."""
+    area = assess.with_preset().pc_area
+    if assess.method != "FOSTER-1992" and area != "circle":
+        raise ConfigError(
+            f'assess.pc_area is "{area}" (assess.preset = "{assess.preset}"): {assess.method} '
+            'knows the "circle" only; give assess.pc_area=circle, or assess.method=FOSTER-1992',
+            key="assess.pc_area",
+            given=area,
+            allowed=("circle",),
+        )
 
 
 # ---------------------------------------------------------------- reading, checking, printing
