@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.assess.test_encounter import STATE1, STATE2, random_pairs
-from tracss_hpc.assess import assess_conjunctions
+from tracss_hpc.assess import MetricMethods, RiskSettings, assess_conjunctions
 from tracss_hpc.ephemeris.covariance import GP_SIGMA, covariance_table
 from tracss_hpc.ephemeris.frames import pole_of_date
 from tracss_hpc.ephemeris.osculating import osculating_orbit
@@ -26,8 +26,26 @@ NAMES = {
     "approach_angle",
     "combined_hbr",
     "collision_probability",
+    "collision_max_probability",
     "mahalanobis_distance",
+    "mahalanobis_in_plane",
+    "dilution_status",
+    "dilution_significance",
+    "dilution_scale_factor",
+    "dilution_pc_max",
+    "tau0",
+    "tau1",
+    "extended",
+    "offset",
+    "in_doubt",
+    "nc2d",
+    "inaccurate",
+    "nc2d_status",
+    "environmental_impact_fragmentation",
+    "catastrophic",
+    "meets_alertable_criteria",
     "encounter_status",
+    "correlated",
     *(
         f"sat{k}_{name}"
         for k in "12"
@@ -40,6 +58,27 @@ NAMES = {
             "periapsis_altitude",
             "inclination",
         )
+    ),
+}
+
+TYPES = {
+    **dict.fromkeys(("encounter_status", "nc2d_status"), np.int8),
+    **dict.fromkeys(("correlated", "in_doubt"), np.uint8),
+    **dict.fromkeys(
+        (
+            "mahalanobis_in_plane",
+            "dilution_status",
+            "dilution_scale_factor",
+            "tau0",
+            "tau1",
+            "extended",
+            "offset",
+            "inaccurate",
+            "environmental_impact_fragmentation",
+            "catastrophic",
+            "meets_alertable_criteria",
+        ),
+        np.float32,
     ),
 }
 
@@ -59,15 +98,14 @@ def assess(
         "hbr2_m": np.full(n, 1.0),
     }
     arguments.update(change)
-    table = arguments.pop("covariance_table", None)
-    method = arguments.pop("method", "FOSTER-1992")
+    table, settings = arguments.pop("covariance_table", None), arguments.pop("settings", None)
     return assess_conjunctions(
         START,
         np.atleast_1d(tca)[index],
         state1[index],
         state2[index],
         covariance_table=table,
-        method=method,
+        settings=settings,
         **{name: np.asarray(value)[index] for name, value in arguments.items()},
     )
 
@@ -78,7 +116,7 @@ def test_names_shapes_and_types(rng: np.random.Generator) -> None:
     assert set(columns) == NAMES
     for name, values in columns.items():
         assert values.shape == ((3, 21) if name.endswith("covariance") else (3,)), name
-        assert values.dtype == (np.int8 if name == "encounter_status" else np.float64), name
+        assert values.dtype == TYPES.get(name, np.float64), name
         assert values.flags.c_contiguous, name
 
 
@@ -216,4 +254,4 @@ def test_unknown_regime_and_method_are_named() -> None:
     with pytest.raises(InputDataError, match="'LEO 9'"):
         assess([0.0], STATE1, STATE2, regime2=["LEO 9"])
     with pytest.raises(ConfigError, match="'CHAN'"):
-        assess([0.0], STATE1, STATE2, method="CHAN")
+        assess([0.0], STATE1, STATE2, settings=RiskSettings(MetricMethods("CHAN")))

@@ -16,7 +16,7 @@ import pytest
 
 from tracss_hpc.catalog.catalog import read_catalog
 from tracss_hpc.catalog.population import START, reference_population
-from tracss_hpc.config import resolve
+from tracss_hpc.config import Assess, resolve
 from tracss_hpc.ephemeris.covariance import covariance_table
 from tracss_hpc.export.cdm import write_cdms
 from tracss_hpc.export.hdf5 import read_results
@@ -87,16 +87,25 @@ def test_pictures(results: Path, tmp_path: Path) -> None:
 
 
 def test_risk_columns(results: Path) -> None:
-    """Rows of a real run, resampled to 300,000: projection, Pc, states, covariances, apsides."""
-    run_input = read_input(resolve(None, [f"run.start={START.iso()}"]))
+    """Rows of a run, resampled to 300,000: all columns, Nc2D aside, then Nc2D of the rows once."""
+    config = resolve(None, [f"run.start={START.iso()}", "assess.nc2d_max=0"])
+    run_input = read_input(config)
     problem = build_problem(run_input)
     found = screen_slice(problem, 0.0, 1800.0).conjunctions
     rows = np.resize(np.arange(len(found)), 300_000)
     many = Conjunctions(*(getattr(found, f.name)[rows] for f in fields(Conjunctions)))
     mark = time.process_time()
-    conjunction_columns(run_input, many, covariance_table())
+    conjunction_columns(run_input, many, covariance_table(), config.assess)
     cpu_s = time.process_time() - mark
     _report("risk columns of 300,000 rows", cpu_s, us_per_row=cpu_s / 300_000 * 1e6)
+    mark = time.process_time()
+    columns = conjunction_columns(run_input, found, covariance_table(), Assess())
+    cpu_s = time.process_time() - mark
+    asked = int(np.isin(columns["nc2d_status"], (0, 1, 2, 3)).sum())
+    _report(
+        f"risk columns of {len(found):,} rows, {asked} with Nc2D", cpu_s,
+        us_per_row=cpu_s / len(found) * 1e6,
+    )  # fmt: skip
 
 
 def test_reading(tmp_path: Path) -> None:

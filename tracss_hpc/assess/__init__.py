@@ -12,7 +12,9 @@
             |
         metrics.py        all of them, for a choice of methods
             |
-        assessment.py     all columns of results.h5 that belong to risk
+        risk.py           every risk column of a batch, whether of a run or of messages
+            |
+        assessment.py     the same for rows of a screening, with their default covariance
 
     and beside these, from the same geometry:
 
@@ -37,18 +39,22 @@ from tracss_hpc.assess.probability import (
     PROBABILITY_METHODS,
     collision_probability,
 )
+from tracss_hpc.assess.risk import NC2D_ROW_STATUS, RiskSettings, risk_columns
 
 __all__ = [
     "DILUTION_RULES",
     "ENCOUNTER_STATUS",
     "MAX_PROBABILITY_METHODS",
+    "NC2D_ROW_STATUS",
     "PC_AREAS",
     "PROBABILITY_METHODS",
     "Encounters",
     "MetricMethods",
+    "RiskSettings",
     "assess_conjunctions",
     "collision_probability",
     "find_encounters",
     "maximum_probability",
+    "risk_columns",
     "risk_metrics",
 ]

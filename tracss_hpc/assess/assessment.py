@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tracss_hpc.assess.encounter import find_encounters
-from tracss_hpc.assess.probability import collision_probability
+from tracss_hpc.assess.risk import RiskSettings, risk_columns
 from tracss_hpc.constants import DAY_S
 from tracss_hpc.ephemeris.covariance import CovarianceTable, cdm_covariance, default_covariance
 from tracss_hpc.ephemeris.frames import rotate, teme_to_eme2000
@@ -21,11 +20,7 @@ from tracss_hpc.epochs import Epoch, julian_dates
 
 __all__ = ["assess_conjunctions"]
 
-_KM_TO_M = 1e3
-_M_TO_KM = 1e-3
-_M2_TO_KM2 = 1e-6
 _STATE = ("x", "y", "z", "x_dot", "y_dot", "z_dot")
-_SIGMA_COLUMNS = (0, 2, 5)  # CR_R, CT_T, CN_N of the packed lower triangle
 
 
 def assess_conjunctions(
@@ -42,8 +37,10 @@ def assess_conjunctions(
     mean_motion2_rad_s: ArrayLike,
     hbr1_m: ArrayLike,
     hbr2_m: ArrayLike,
+    mass1_kg: ArrayLike | None = None,
+    mass2_kg: ArrayLike | None = None,
     covariance_table: CovarianceTable | None = None,
-    method: str = "FOSTER-1992",
+    settings: RiskSettings | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Assess n conjunctions between GP objects with the default covariance model.
 
@@ -64,20 +61,20 @@ def assess_conjunctions(
         Mean motions [rad/s].
     hbr1_m, hbr2_m : array_like, shape (n,)
         Hard-body radii [m].
+    mass1_kg, mass2_kg : array_like, shape (n,), optional
+        Masses; NaN: no number of fragments [kg].
     covariance_table : CovarianceTable, optional
         Default: the built-in table at solar maximum.
-    method : str
-        A name of `PROBABILITY_METHODS`.
+    settings : RiskSettings, optional
 
     Returns
     -------
     dict of str to ndarray
-        Columns of group `conjunctions`, `sat1_` before `sat2_`; NaN is blank. `encounter_status`
-        holds the codes of `ENCOUNTER_STATUS`. A row's bits depend on that row alone, not on its
-        place or on how many are assessed together.
+        Columns of group `conjunctions`, `sat1_` before `sat2_`, those of `risk.risk_columns` first;
+        NaN is blank. A row's bits depend on that row alone but for the limit on Nc2D.
     """
     tca = np.asarray(tca, dtype=np.float64)
-    states = tuple(np.ascontiguousarray(s, dtype=np.float64) for s in (state1, state2))
+    states = [np.ascontiguousarray(s, dtype=np.float64) for s in (state1, state2)]
     covariances = [
         cdm_covariance(default_covariance(regime, age, mean_motion, table=covariance_table))
         for regime, age, mean_motion in (
@@ -87,37 +84,24 @@ def assess_conjunctions(
     ]
     hbr_m = np.asarray(hbr1_m, dtype=np.float64) + np.asarray(hbr2_m, dtype=np.float64)
     known = (np.asarray(hbr1_m) >= 0.0) & (np.asarray(hbr2_m) >= 0.0)
-    hbr_m = np.where(known, hbr_m, np.nan)
-    position1, position2 = (covariance[:, :6] * _M2_TO_KM2 for covariance in covariances)
-    encounters = find_encounters(states[0], states[1], position1, position2, hbr_m * _M_TO_KM)
-    to_eme2000 = teme_to_eme2000(*julian_dates(start, tca))
-
-    columns: dict[str, NDArray[Any]] = {
-        "miss_distance": encounters.miss_distance_km * _KM_TO_M,
-        "relative_speed": encounters.relative_speed_km_s * _KM_TO_M,
-        "approach_angle": encounters.approach_angle_deg,
-        "combined_hbr": hbr_m,
-        "collision_probability": collision_probability(encounters, method),
-        "mahalanobis_distance": encounters.mahalanobis_distance,
-        "encounter_status": encounters.status,
-    }
-    relative = (
-        (encounters.relative_position1_km, encounters.relative_velocity1_km_s),
-        (encounters.relative_position2_km, encounters.relative_velocity2_km_s),
+    columns = risk_columns(
+        states[0],
+        states[1],
+        covariances[0],
+        covariances[1],
+        np.where(known, hbr_m, np.nan),
+        tca,
+        mass1_kg=mass1_kg,
+        mass2_kg=mass2_kg,
+        settings=settings,
     )
-    for sat, state, covariance, (position, velocity) in zip(
-        ("sat1", "sat2"), states, covariances, relative, strict=True
-    ):
-        for k, axis in enumerate("rtn"):
-            columns[f"{sat}_relative_position_{axis}"] = position[:, k] * _KM_TO_M
-            columns[f"{sat}_relative_velocity_{axis}"] = velocity[:, k] * _KM_TO_M
-            columns[f"{sat}_sigma_{axis}"] = np.sqrt(covariance[:, _SIGMA_COLUMNS[k]])
-        columns[f"{sat}_covariance"] = covariance
+    to_eme2000 = teme_to_eme2000(*julian_dates(start, tca))
+    for sat, state in zip(("sat1", "sat2"), states, strict=True):
         eme2000 = [rotate(to_eme2000, state[:, :3]), rotate(to_eme2000, state[:, 3:])]
         for k, name in enumerate(_STATE):
-            columns[f"{sat}_{name}"] = eme2000[k // 3][:, k % 3]
+            columns[f"{sat}_{name}"] = np.ascontiguousarray(eme2000[k // 3][:, k % 3])
         orbit = osculating_orbit(state)
         columns[f"{sat}_apoapsis_altitude"] = orbit.apoapsis_altitude_km
         columns[f"{sat}_periapsis_altitude"] = orbit.periapsis_altitude_km
         columns[f"{sat}_inclination"] = orbit.inclination_deg
-    return {name: np.ascontiguousarray(column) for name, column in columns.items()}
+    return columns

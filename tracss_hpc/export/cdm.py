@@ -56,6 +56,9 @@ CLASSIFICATION = 'UNCLASSIFIED. "Research product of tracss_hpc, not an operatio
 _UNIX_EPOCH_JD = 2440587.5
 _CHUNK = 2048  # messages held as columns and text at once
 
+# Words of the keywords that results.h5 keeps as 0, 1 and NaN.
+_FLAG_WORDS = {"MEETS_ALERTABLE_CRITERIA": ("NO", "YES"), "DILUTION_STATUS": ("ROBUST", "DILUTED")}
+
 # SANA words of an object nobody operates: no message is for it.
 _NOT_OPERATED = ("NONOPERATIONAL", "DECAYED", "DISPOSAL", "REENTRY_MODE")
 
@@ -73,6 +76,8 @@ class RunFacts:
     screen_pc_threshold: float = 0.0  # 0 = none
     probability_method: str = "FOSTER-1992"  # unless a column tells it per row
     max_probability_method: str = ""  # likewise
+    pc_area: str = "circle"  # told beside both methods when it is another
+    fragmentation_models: tuple[str, str] = ("", "")  # masses known; a mass estimated
     gravity_model: str = "WGS-72: 4D 0O"  # of catalog objects (SGP4)
     catalog_name: str = "UNKNOWN"  # where objects["catalog_name"] is absent
     screening_data_source: str = "GP element set (SGP4)"  # likewise
@@ -244,13 +249,31 @@ def _build_table(
                 columns[line.name] = column
             elif line.keyword.default:
                 columns[line.name] = np.array(line.keyword.default)
+    for value, method, text in _methods(conjunctions, facts, rows):
+        if value in columns and method not in columns:
+            columns[method] = np.where(np.isnan(columns[value]), "", text)
+    return make_cdm_table(columns, len(rows))
+
+
+def _methods(
+    conjunctions: Columns, facts: RunFacts, rows: NDArray[np.int64]
+) -> Iterator[tuple[str, str, NDArray[Any]]]:
+    """Value, keyword of its method and the text: which area if no circle, whether correlated."""
+    area = "" if facts.pc_area == "circle" else f" {facts.pc_area.upper()}"
+    none = np.zeros(len(conjunctions["tca"]))
+    correlated, estimated = (
+        np.asarray(conjunctions.get(name, none))[rows].astype(np.bool_)
+        for name in ("correlated", "mass_estimated")
+    )
     for value, method, text in (
         ("COLLISION_PROBABILITY", "COLLISION_PROBABILITY_METHOD", facts.probability_method),
         ("COLLISION_MAX_PROBABILITY", "COLLISION_MAX_PC_METHOD", facts.max_probability_method),
     ):
-        if value in columns and method not in columns:
-            columns[method] = np.where(np.isnan(columns[value]), "", text)
-    return make_cdm_table(columns, len(rows))
+        name = f"{text}{area}" if text else ""
+        yield value, method, np.where(correlated, f"{name} DCP", name)
+    known, guessed = facts.fragmentation_models
+    model = np.where(estimated, guessed, known)
+    yield "ENVIRONMENTAL_IMPACT_FRAGMENTATION", "FRAGMENTATION_MODEL", model
 
 
 def _find_column(
@@ -270,7 +293,13 @@ def _find_column(
         if name in trajectories:
             column: NDArray[Any] = trajectories[name][conjunctions[f"object{line.object}"][rows]]
             return column
-    return _as_text(np.asarray(conjunctions[name])[rows]) if name in conjunctions else None
+    if name not in conjunctions:
+        return None
+    values = np.asarray(conjunctions[name])[rows]
+    if line.name in _FLAG_WORDS and values.dtype.kind == "f":
+        no, yes = _FLAG_WORDS[line.name]
+        return np.where(np.isnan(values), "", np.where(values == 1.0, yes, no))
+    return _as_text(values)
 
 
 def _describe_trajectories(objects: Columns, facts: RunFacts) -> dict[str, NDArray[Any]]:

@@ -188,7 +188,7 @@ def _screen_probe(
         engine=config.screening.engine,
     )  # fmt: skip
     mark = time.process_time()
-    conjunction_columns(run_input, result.conjunctions, sigma)
+    conjunction_columns(run_input, result.conjunctions, sigma, config.assess)
     cpu_s = {**result.cpu_s, "assess": time.process_time() - mark}
     return _Probe(0.5 * (start + stop) / 3600.0, (stop - start) / 3600.0, cpu_s, result.counts)
 

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from tracss_hpc.assess.assessment import assess_conjunctions
 from tracss_hpc.catalog.catalog import Rejected
+from tracss_hpc.config import Assess
 from tracss_hpc.constants import DAY_S, MU_KM3_S2, RE_KM
 from tracss_hpc.ephemeris.covariance import CovarianceTable
 from tracss_hpc.runs.problem import RunInput
+from tracss_hpc.runs.risk import masses_kg, risk_settings
 from tracss_hpc.screening.special_pairs import ClosingAtEnd
 from tracss_hpc.screening.time_slice import Conjunctions
 
@@ -70,7 +72,10 @@ def object_columns(
 
 
 def conjunction_columns(
-    run_input: RunInput, conjunctions: Conjunctions, covariance_table: CovarianceTable
+    run_input: RunInput,
+    conjunctions: Conjunctions,
+    covariance_table: CovarianceTable,
+    assess: Assess,
 ) -> Columns:
     """Group `conjunctions`, in the order given; object rows count in group `objects`."""
     catalog, start = run_input.catalog, run_input.start
@@ -78,6 +83,7 @@ def conjunction_columns(
     tca = conjunctions.tca_us / 1e6
     epoch = _epoch_s(run_input)
     mean_motion = catalog.mean_motion * 2.0 * np.pi / DAY_S
+    mass, estimated = masses_kg(assess, catalog.mass_kg, catalog.object_type)
     columns: Columns = {
         "object1": rows[0].astype(np.int64),
         "object2": rows[1].astype(np.int64),
@@ -105,8 +111,12 @@ def conjunction_columns(
         mean_motion2_rad_s=mean_motion[rows[1]],
         hbr1_m=catalog.hbr_m[rows[0]],
         hbr2_m=catalog.hbr_m[rows[1]],
+        mass1_kg=mass[rows[0]],
+        mass2_kg=mass[rows[1]],
         covariance_table=covariance_table,
+        settings=risk_settings(assess),
     )
+    columns["mass_estimated"] = (estimated[rows[0]] | estimated[rows[1]]).astype(np.uint8)
     return columns
 
 

@@ -16,6 +16,7 @@ from tracss_hpc.epochs import parse_epoch
 from tracss_hpc.export.cdm import RunFacts, count_repeats, write_cdms
 from tracss_hpc.export.cdm_selection import SELECTION_COLUMNS, select_conjunctions
 from tracss_hpc.export.hdf5 import Results, read_results
+from tracss_hpc.runs.risk import fragmentation_models
 
 __all__ = ["export_products", "export_results", "run_facts"]
 
@@ -88,4 +89,8 @@ def run_facts(results: Results, config: Config) -> RunFacts:
         run_id=str(attributes["run_id"]),
         correlation_id=str(attributes["correlation_id"]),
         originator=config.run.originator,
+        probability_method=config.assess.method,
+        max_probability_method=config.assess.max_method,
+        pc_area=config.assess.with_preset().pc_area,
+        fragmentation_models=fragmentation_models(config.assess),
     )

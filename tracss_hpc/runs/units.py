@@ -98,7 +98,9 @@ def screen_units(
             engine=config.screening.engine,
         )  # fmt: skip
         mark = time.process_time()
-        rows = sort_conjunctions(conjunction_columns(run_input, result.conjunctions, sigma))
+        rows = sort_conjunctions(
+            conjunction_columns(run_input, result.conjunctions, sigma, config.assess)
+        )
         cpu = {**result.cpu_s, "assess": time.process_time() - mark}
         inside = (result.jumps.t >= unit.start_s) & (result.jumps.t < unit.stop_s)
         groups = {
