@@ -24,7 +24,7 @@ from tracss_hpc.assess.metrics import MetricMethods, risk_metrics
 from tracss_hpc.assess.nc2d import NC2D_STATUS, nc2d_hall
 from tracss_hpc.assess.usage import doubtful_rows, select_nc2d_rows
 
-__all__ = ["NC2D_ROW_STATUS", "RiskSettings", "risk_columns"]
+__all__ = ["NC2D_ROW_STATUS", "NC2D_SKIPPED", "RiskSettings", "risk_columns"]
 
 Array = NDArray[np.float64]
 
@@ -35,11 +35,13 @@ _SIGMA_COLUMNS = (0, 2, 5)  # CR_R, CT_T, CN_N of the packed lower triangle
 #: Nc2D is good to 1e-4; digits beyond these come from the BLAS of the processor.
 _NC2D_DIGITS = 6
 
+#: `nc2d_status` of a row that more dangerous ones have crowded out.
+NC2D_SKIPPED = 4
 #: Codes of column `nc2d_status`: those of `nc2d.NC2D_STATUS`, and why a row has no Nc2D.
 NC2D_ROW_STATUS: dict[int, str] = {
     -1: "not asked for: the 2-D probability is not in doubt, or little is at stake",
     **NC2D_STATUS,
-    4: "skipped: more rows in doubt than asked for",
+    NC2D_SKIPPED: "skipped: more rows in doubt than `nc2d_max`",
 }
 
 
@@ -199,7 +201,7 @@ def _nc2d_columns(
     nc2d, inaccurate = np.full(n, np.nan), np.full(n, np.nan, dtype=np.float32)
     status = np.full(n, -1, dtype=np.int8)
     if skipped:
-        status[doubtful & (pc_max >= settings.nc2d_min_pcmax)] = 4
+        status[doubtful & (pc_max >= settings.nc2d_min_pcmax)] = NC2D_SKIPPED
     if len(rows):
         responses = (responses_km[0][rows], responses_km[1][rows]) if responses_km else None
         curved = nc2d_hall(

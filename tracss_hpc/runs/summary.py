@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tracss_hpc.assess.risk import NC2D_SKIPPED
 from tracss_hpc.catalog.regimes import REGIMES
 from tracss_hpc.epochs import format_times, parse_epoch
 from tracss_hpc.export.hdf5 import Results, read_results
@@ -20,7 +21,8 @@ __all__ = ["summarise"]
 
 _COLUMNS = (
     "object1", "object2", "tca", "miss_distance", "relative_speed", "collision_probability",
-    "sat1_object_designator", "sat2_object_designator",
+    "sat1_object_designator", "sat2_object_designator", "encounter_status", "dilution_status",
+    "in_doubt", "nc2d", "nc2d_status",
 )  # fmt: skip
 
 
@@ -51,6 +53,7 @@ def summarise(path: Path, stages: Sequence[Mapping[str, Any]]) -> str:
         f"{len(pairs):,} pairs meet; {len(groups['colocated']['object1']):,} pairs share an "
         f"element set; {len(groups['rejected']['record']):,} input records rejected",
         f"self-audit: {results.group_attributes['audit']['statement']}",
+        _risk(results),
         "",
         *_riskiest(results),
         "",
@@ -62,6 +65,20 @@ def summarise(path: Path, stages: Sequence[Mapping[str, Any]]) -> str:
     text = "\n".join(lines)
     (folder / "summary.txt").write_text(text + "\n", encoding="utf-8")
     return text
+
+
+def _risk(results: Results) -> str:
+    """How many rows were repaired, refused, diluted or in doubt."""
+    c = results.conjunctions
+    status, asked = c["encounter_status"], c["nc2d_status"]
+    skipped = int((asked == NC2D_SKIPPED).sum())
+    return (
+        f"risk: Pc for {int((status < 2).sum()):,} ({int((status == 1).sum()):,} with a repaired "
+        f"covariance), refused for {int((status >= 2).sum()):,}; "
+        f"{int((c['dilution_status'] == 1.0).sum()):,} diluted; "
+        f"{int(c['in_doubt'].sum()):,} in doubt, Nc2D for {int(np.isfinite(c['nc2d']).sum()):,}"
+        + (f", skipped for {skipped:,} (assess.nc2d_max)" if skipped else "")
+    )
 
 
 def _riskiest(results: Results, count: int = 10) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tracss_hpc.assess.risk import NC2D_SKIPPED
 from tracss_hpc.config import Config
 from tracss_hpc.ephemeris.covariance import CovarianceTable
 from tracss_hpc.ephemeris.gp import find_end, find_ends
@@ -114,7 +115,18 @@ def screen_units(
             # Not digested, and as good as the 1e-7 of a float32 is to anybody.
             "ephemeris": {"error_km": result.error_km.astype(np.float32)},
         }
-        row = _unit_row(unit, rank, session, result.counts, cpu)
+        asked = rows["nc2d_status"]
+        counts = {
+            **result.counts,
+            "nc2d_rows": int(((asked >= 0) & (asked != NC2D_SKIPPED)).sum()),
+            "nc2d_skipped": int((asked == NC2D_SKIPPED).sum()),
+        }
+        if counts["nc2d_skipped"]:
+            _log.warning(
+                "unit %d: Nc2D skipped for %d conjunctions in doubt (assess.nc2d_max = %d)",
+                unit.number, counts["nc2d_skipped"], config.assess.nc2d_max,
+            )  # fmt: skip
+        row = _unit_row(unit, rank, session, counts, cpu)
         writing = time.perf_counter()
         write_shard(checkpoint.path(unit.number), checkpoint.key, row, groups)
         shard_s += time.perf_counter() - writing
