@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -400,6 +401,29 @@ def test_writing_again_gives_the_same_bytes(
     assert [path.suffix for path in first] == [".kvn", ".json", ".xml", ".csv"]
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
+
+
+def test_methods_tell_area_correction_and_estimate(objects: Columns, conjunctions: Columns) -> None:
+    """Blank where the value is; flags kept as 1, 0 and NaN become words."""
+    corrected = np.arange(50) % 2
+    conjunctions |= {
+        "correlated": corrected.astype(np.uint8),
+        "collision_max_probability": np.where(np.arange(50) == 7, np.nan, 1e-3),
+        "environmental_impact_fragmentation": np.where(np.arange(50) == 8, np.nan, 1200.0),
+        "mass_estimated": corrected.astype(np.uint8),
+        "dilution_status": np.array([1.0, 0.0, np.nan, *[1.0] * 47], dtype=np.float32),
+        "meets_alertable_criteria": np.array([np.nan, 1.0, 0.0, *[0.0] * 47], dtype=np.float32),
+    }
+    facts = replace(
+        FACTS, max_probability_method="ALFANO", pc_area="square", fragmentation_models=("K", "G")
+    )
+    c = build(objects, conjunctions, facts).columns
+    assert c["COLLISION_PROBABILITY_METHOD"][0] == "FOSTER-1992 SQUARE"
+    assert c["COLLISION_PROBABILITY_METHOD"][1] == "FOSTER-1992 SQUARE DCP"
+    assert c["COLLISION_MAX_PC_METHOD"][6:9].tolist() == ["ALFANO SQUARE", "", "ALFANO SQUARE"]
+    assert c["FRAGMENTATION_MODEL"][6:10].tolist() == ["K", "G", "", "G"]
+    assert c["DILUTION_STATUS"][:3].tolist() == ["DILUTED", "ROBUST", ""]
+    assert c["MEETS_ALERTABLE_CRITERIA"][:3].tolist() == ["", "YES", "NO"]
 
 
 def test_no_format_writes_nothing_and_no_row_an_empty_bundle(
