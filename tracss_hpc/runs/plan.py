@@ -28,11 +28,11 @@ __all__ = ["SCREEN_PARTS", "Plan", "advise", "best_slice", "describe", "plan_run
 STARTUP_S = 0.5  # Python, imports (0.3 s: `tracss-hpc status`) and MPI_Init (0.2 s, 2 ranks)
 REQUEST_S = 0.02  # answer of the work queue from another node while rank 0 computes (MPICH 5)
 NETWORK_BYTES_S = 1e9  # 10 Gbit/s Ethernet, nominal; a long broadcast moves all bytes twice
-SHARD_S, SHARD_S_PER_ROW = 0.03, 3.1e-6  # write_shard and inspect_shard: 57 columns
-SHARD_BYTES, SHARD_BYTES_PER_OBJECT = 29_000, 8
-ROW_BYTES = 742  # raw columns of one conjunction
+SHARD_S, SHARD_S_PER_ROW = 0.03, 3.1e-6  # write_shard and inspect_shard: 76 columns
+SHARD_BYTES, SHARD_BYTES_PER_OBJECT = 40_000, 8
+ROW_BYTES = 814  # raw columns of one conjunction
 #: CPU seconds to encode and bytes on disk of one conjunction: 49,152 rows of a run.
-ENCODING = {"gzip1": (2.7e-6, 485), "zstd": (4.4e-6, 462), "none": (1.2e-6, ROW_BYTES)}
+ENCODING = {"gzip1": (2.7e-6, 526), "zstd": (4.4e-6, 500), "none": (1.2e-6, ROW_BYTES)}
 MERGE_S_PER_ROW = 0.5e-6  # rank 0 puts encoded chunks in place
 WRITE_S_PER_RECORD, BYTES_PER_RECORD = (
     33e-6,
