@@ -24,18 +24,19 @@ _M_TO_KM = 1e-3
 def density_responses(
     sensitivity_rtn_m: ArrayLike, density_uncertainty: ArrayLike
 ) -> NDArray[np.float64]:
-    """Displacement by one sigma of density error in the own RTN, (n, 3) [km].
+    """Displacement by one sigma of density error in the own RTN [km], or of the whole state.
 
     Parameters
     ----------
-    sensitivity_rtn_m : array_like, shape (n, 3)
-        "DCP Sensitivity Vector RTN Pos": displacement by a relative density error of 1 [m].
+    sensitivity_rtn_m : array_like, shape (n, 3) or (n, 6)
+        "DCP Sensitivity Vector RTN Pos": displacement by a relative density error of 1 [m];
+        after it that of the velocity, "... RTN Vel" [m/s].
     density_uncertainty : array_like, shape (n,)
         "DCP Density Forecast Uncertainty": sigma of the relative density error.
 
     Returns
     -------
-    ndarray, shape (n, 3)
+    ndarray, of the same shape
         NaN where a value is missing, infinite or the uncertainty is negative: such a row is not
         corrected.
 
