@@ -24,9 +24,9 @@ from tracss_hpc.runs.interrupt import StopRequest
 
 ROOT = Path(__file__).resolve().parents[1]
 ALL_VS_ALL = str(ROOT / "configs" / "all_vs_all.toml")
-VERBS = "run, plan, show, export, digest, compare, status"
+VERBS = "run, plan, show, assess, export, digest, compare, status"
 LATER_VERBS = [
-    "assess", "prepare", "on-demand", "trade", "report", "validate", "sweep", "events",
+    "prepare", "on-demand", "trade", "report", "validate", "sweep", "events",
     "routine", "catalog", "cdm",
 ]  # fmt: skip
 Screen = Callable[[Callable[..., Any]], None]

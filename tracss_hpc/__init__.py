@@ -11,6 +11,7 @@ attributes. Times are UTC, seconds since run start; positions TEME inside, EME20
     import tracss_hpc as th
     path = th.screen("configs/all_vs_all.toml", {"run.days": 1.0})
     th.open_results(path)          # an xarray Dataset
+    th.assess_files("cdms/")       # risk of anybody's CDMs, as columns
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.2.0"
-__all__ = ["__version__", "open_results", "screen"]
+__all__ = ["__version__", "assess_files", "open_results", "screen"]
 
 
 def __getattr__(name: str) -> Any:
@@ -31,4 +32,8 @@ def __getattr__(name: str) -> Any:
         from tracss_hpc.export.hdf5 import open_results
 
         return open_results
+    if name == "assess_files":
+        from tracss_hpc.runs.assess import assess_files
+
+        return assess_files
     raise AttributeError(f"module 'tracss_hpc' has no attribute {name!r}")

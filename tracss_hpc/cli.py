@@ -31,7 +31,7 @@ __all__ = ["main"]
 
 #: Verbs of the command-line contract that come with later versions.
 _NOT_YET = (
-    "assess", "prepare", "on-demand", "trade", "report", "validate", "sweep", "events",
+    "prepare", "on-demand", "trade", "report", "validate", "sweep", "events",
     "routine", "catalog", "cdm",
 )  # fmt: skip
 
@@ -126,6 +126,24 @@ def _show(options: argparse.Namespace, comm: Comm | None) -> int:
 
     table = read_table(options.file, designator=options.object, top=options.top)
     sys.stdout.write(format_csv(table) if options.csv else format_table(table))
+    return 0
+
+
+def _assess(options: argparse.Namespace, comm: Comm | None) -> int:
+    paths = [word for word in options.inputs if "=" not in word or Path(word).exists()]
+    options.overrides += [word for word in options.inputs if word not in paths]
+    if not paths:
+        raise UsageError("assess: give a results.h5, a CDM or a folder of them")
+    _check_kernels()
+    from tracss_hpc.runs.assess import run_assess
+    from tracss_hpc.runs.assess_products import AssessWords
+
+    words = AssessWords(
+        designator=options.object, top=options.top, hbr_m=options.hbr_m,
+        monte_carlo=options.monte_carlo, seed=options.seed, output=options.output,
+        picture=options.picture, sensitivity=options.sensitivity,
+    )  # fmt: skip
+    sys.stdout.write(run_assess(paths, options.overrides, words, comm=comm))
     return 0
 
 
@@ -285,6 +303,51 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
     show.add_argument("--top", type=_count, metavar="N", help="the N riskiest, riskiest first")
     show.add_argument("--csv", action="store_true", help="every column, as CSV")
 
+    assess = verb(
+        "assess",
+        _assess,
+        "Compute the risk of conjunctions that a run or anybody's CDMs state, without screening.",
+        collective=True,
+        more=configuration.describe("assess"),
+    )
+    assess.add_argument(
+        "inputs",
+        metavar="FILE",
+        nargs="+",
+        help="results.h5 of a run, CDMs (KVN of CCSDS 508.0-B-1; TraCSS: KVN, JSON, XML, CSV), "
+        "folders of them, and assess.key=value words",
+    )
+    assess.add_argument("--object", type=int, metavar="ID", help="only those with this object")
+    assess.add_argument("--top", type=_count, metavar="N", help="the N riskiest, riskiest first")
+    assess.add_argument(
+        "--hbr-m",
+        type=_radius,
+        metavar="R",
+        help="combined hard-body radius [m] in place of those stated",
+    )
+    assess.add_argument(
+        "--monte-carlo",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="count collisions of N drawn pairs of orbits, for each conjunction chosen; under "
+        "mpirun or srun on all ranks",
+    )
+    assess.add_argument("--seed", type=int, default=1, metavar="S", help="of the draws; default 1")
+    assess.add_argument(
+        "--output", type=Path, metavar="FILE", help="table, .csv or .h5, with a picture beside it"
+    )
+    assess.add_argument(
+        "--picture", type=Path, metavar="FILE.png", help="stated against computed probability"
+    )
+    assess.add_argument(
+        "--sensitivity",
+        type=Path,
+        metavar="FILE.png",
+        help="probability over the size of both covariances, of the one conjunction chosen",
+    )
+    assess.set_defaults(overrides=[])
+
     export = verb("export", _export, "Write the messages and pictures of a finished run again.")
     export.add_argument("file", metavar="FILE", help=results)
     export.add_argument("overrides", metavar="export.key=value", nargs="*", help=overrides)
@@ -314,6 +377,16 @@ def _hours(text: str) -> float:
     if not 0.0 < hours < 1e6:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours > 0")
     return hours
+
+
+def _radius(text: str) -> float:
+    try:
+        radius = float(text)
+    except ValueError:
+        radius = -1.0
+    if not 0.0 < radius < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a radius in m > 0")
+    return radius
 
 
 def _count(text: str) -> int:

@@ -158,10 +158,12 @@ def config_hash(config: Config) -> str:
     return hashlib.sha256(to_toml(config).encode()).hexdigest()
 
 
-def describe() -> str:
-    """Help for every key: default, unit, sentence and what is allowed."""
+def describe(only: str = "") -> str:
+    """Help for every key, or those of one section: default, unit, sentence, what is allowed."""
     lines = []
     for section, kind in _SECTIONS.items():
+        if only and section != only:
+            continue
         lines.append(f"[{section}]")
         for field in dataclasses.fields(kind):
             unit = f" [{field.metadata['unit']}]" if field.metadata["unit"] else ""

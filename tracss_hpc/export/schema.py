@@ -80,6 +80,13 @@ _OWN = {
     "size": ColumnInfo("m", "size of the jump"),
     "error": ColumnInfo("m", "largest difference of the node polynomials to SGP4 at check times"),
     "start": ColumnInfo(_SECONDS, "start of the block, UTC"),
+    "stated_collision_probability": ColumnInfo("", "probability in the message or run assessed"),
+    "stated_miss_distance": ColumnInfo("m", "miss distance in the message or run assessed"),
+    "monte_carlo_probability": ColumnInfo("", "hits over samples of the Monte Carlo"),
+    "monte_carlo_lower": ColumnInfo("", "lower end of its 95 % Clopper-Pearson interval"),
+    "monte_carlo_upper": ColumnInfo("", "upper end of its 95 % Clopper-Pearson interval"),
+    "monte_carlo_hits": ColumnInfo("", "drawn pairs of orbits that met within the combined radius"),
+    "monte_carlo_samples": ColumnInfo("", "drawn pairs of orbits"),
 }
 _MEAN = "of the element set's mean orbit, above 6378.137 km"
 _BY_GROUP = {

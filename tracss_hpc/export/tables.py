@@ -1,6 +1,7 @@
 """Conjunctions of a results file as a table for eyes, or as CSV for other programs.
 
-Fed by results.h5; feeds the verb `show`. The table has the columns an analyst looks at first; the
+Fed by results.h5; feeds the verb `show` (and with `align` whoever
+prints a table). The table has the columns an analyst looks at first; the
 CSV has every column with one value per conjunction, named and in the units of results.h5.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tracss_hpc.epochs import format_times, parse_epoch
 from tracss_hpc.errors import InputDataError, UsageError
 from tracss_hpc.export.opening import explain_damage, open_file
 
-__all__ = ["ConjunctionTable", "format_csv", "format_table", "read_table"]
+__all__ = ["ConjunctionTable", "align", "format_csv", "format_table", "read_table"]
 
 #: Columns of the printed table: heading, column of results.h5, format.
 _PRINTED = (
@@ -114,22 +115,39 @@ def read_table(
 
 def format_table(table: ConjunctionTable) -> str:
     """The table as text, numbers right-aligned, with a line of counts below; blank is unknown."""
-    cells: list[Sequence[str]] = [[heading for heading, _, _ in _PRINTED]]
-    columns = [
-        [_cell(value, form) for value in table.columns.get(key, [np.nan] * len(table))]
-        for _, key, form in _PRINTED
-    ]
-    cells += list(zip(*columns, strict=True))
-    widths = [max(len(row[k]) for row in cells) for k in range(len(_PRINTED))]
-    left = [key.endswith(("_utc", "_name")) for _, key, _ in _PRINTED]
-    lines = [
+    values = {key: table.columns.get(key, np.full(len(table), np.nan)) for _, key, _ in _PRINTED}
+    left = tuple(key for key in values if key.endswith(("_utc", "_name")))
+    lines = align(values, _PRINTED, left=left)
+    return "\n".join([*lines, f"{len(table)} of {table.total} conjunctions"]) + "\n"
+
+
+def align(
+    columns: Mapping[str, NDArray[Any]],
+    printed: Sequence[tuple[str, str, str]],
+    *,
+    left: Sequence[str],
+) -> list[str]:
+    """Lines of a table with headings, numbers right-aligned; NaN is blank.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray, shape (n,)
+    printed : sequence of (heading, column, format)
+    left : sequence of str
+        Columns that are aligned left.
+    """
+    cells: list[Sequence[str]] = [[heading for heading, _, _ in printed]]
+    texts = [[_cell(value, form) for value in columns[key]] for _, key, form in printed]
+    cells += list(zip(*texts, strict=True))
+    widths = [max(len(row[k]) for row in cells) for k in range(len(printed))]
+    is_left = [key in left for _, key, _ in printed]
+    return [
         "  ".join(
-            cell.ljust(width) if is_left else cell.rjust(width)
-            for cell, width, is_left in zip(row, widths, left, strict=True)
+            cell.ljust(width) if at_left else cell.rjust(width)
+            for cell, width, at_left in zip(row, widths, is_left, strict=True)
         ).rstrip()
         for row in cells
     ]
-    return "\n".join([*lines, f"{len(table)} of {table.total} conjunctions"]) + "\n"
 
 
 def format_csv(table: ConjunctionTable) -> str:
