@@ -100,6 +100,14 @@ def test_published_events(shared_data: Path, preset: str, key: str) -> None:
         assert rows["collision_probability"][slow] < 1e-22
 
 
+def test_factors_of_sigma_hold_for_shared_errors_too(shared_data: Path) -> None:
+    """Both objects' sigmas doubled, what they share included: the Mahalanobis distance halves."""
+    path = cara(shared_data)[0]
+    one = th.assess_files(path, {"assess.dcp": True})["mahalanobis_distance"]
+    two = th.assess_files(path, {"assess.dcp": True, "assess.kp": 2.0, "assess.ks": 2.0})
+    np.testing.assert_allclose(two["mahalanobis_distance"], 0.5 * one, rtol=1e-6)
+
+
 def test_operational_message_over_the_square(shared_data: Path) -> None:
     """States that turn with the Earth, radii in comments, and the area that MD2 uses."""
     path = shared_data / "messages" / "cdm" / "orekit__ION_SCV8_vs_STARLINK_1233.txt"
@@ -138,6 +146,15 @@ def test_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, err = capsys.readouterr()
     assert out.splitlines()[-1].startswith("2 conjunctions; files: 3; not read, each told above: 1")
     assert re.search(r"not assessed: .*c\.txt, line 22, X: wrong unit", err)
+
+
+def test_designators_that_are_no_numbers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "a.cdm"
+    path.write_text(MESSAGE.replace("= 45214", "= ANALYST-7").replace("= 55051", "= 000055051"))
+    assert main(["assess", str(path), "--object", "999000001"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[1].split()[1:3] == ["55051", "999000001"]
+    assert "ANALYST-7 = 999000001" in err
 
 
 def test_choice_of_conjunctions(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

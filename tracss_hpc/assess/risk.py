@@ -114,7 +114,10 @@ def risk_columns(
     )
     km2 = (covariances[0] * _M2_TO_KM2, covariances[1] * _M2_TO_KM2)
     hbr = np.asarray(hbr_m, dtype=np.float64)
-    responses = _arrays(*responses_km) if chosen.dcp and responses_km is not None else None
+    responses = None
+    if chosen.dcp and responses_km is not None:
+        first, second = _arrays(*responses_km)
+        responses = (first * chosen.kp, second * chosen.ks)  # parts of the sigmas
     encounters = find_encounters(
         states[0], states[1], km2[0], km2[1], hbr * _M_TO_KM, responses_km=responses
     )

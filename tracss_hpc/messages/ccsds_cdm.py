@@ -1,4 +1,4 @@
-"""Read what risk needs of CCSDS Conjunction Data Messages in KVN [CCSDS-508], comments included.
+"""Read what risk needs of CCSDS Conjunction Data Messages in KVN [CCSDS 508.0-B-1], with comments.
 
 Fed by other people's files, one message or several; feeds `assess.stated`. Messages of CSpOC and of
 NASA CARA put into comments what version 1.0 has no keyword for:

@@ -213,11 +213,15 @@ def _types(object_type: NDArray[np.str_]) -> NDArray[np.str_]:
 
 
 def _numbers(designator: NDArray[np.str_]) -> NDArray[np.int64]:
-    """Designators as numbers."""
+    """Designators as numbers; a text that is none gets one of this assessment, and is told."""
     unique, inverse = np.unique(designator, return_inverse=True)
-    own = iter(range(_FIRST_OWN_ID, _FIRST_OWN_ID + len(unique)))
-    ids = np.array([int(t) if t.isascii() and t.isdigit() else next(own) for t in unique])
-    return ids.astype(np.int64)[inverse].reshape(designator.shape)
+    texts = [str(t) for t in unique if not (t.isascii() and t.isdigit())]
+    own = dict(zip(texts, range(_FIRST_OWN_ID, _FIRST_OWN_ID + len(texts)), strict=True))
+    if own:
+        told = ", ".join(f"{text or 'blank'} = {number}" for text, number in own.items())
+        _log.info("designators that are no numbers: %s", told)
+    ids = np.array([own.get(str(t)) or int(t) for t in unique], dtype=np.int64)
+    return ids[inverse].reshape(designator.shape)
 
 
 def _state_columns(stated: StatedConjunctions) -> dict[str, NDArray[Any]]:

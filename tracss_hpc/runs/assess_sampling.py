@@ -90,11 +90,16 @@ def choose_samples(
                 states[0][i], states[1][i], covariances[0][i], covariances[1][i], float(hbr_km[i]),
                 responses_km=(responses[0, i], responses[1, i]),
             ),
-            stream(seed, *stated.designator[:, row], str(assessed.texts["tca_utc"][row])),
+            stream(seed, *_names(stated, int(row)), str(assessed.texts["tca_utc"][row])),
             (float(window[i, 0]), float(window[i, 1])),
         )
         for i, row in enumerate(rows)
     ]  # fmt: skip
+
+
+def _names(stated: StatedConjunctions, row: int) -> list[str]:
+    """Designators without leading zeros: the same draws whether a run or a message tells of it."""
+    return [str(text).lstrip("0") for text in stated.designator[:, row]]
 
 
 def monte_carlo_columns(
