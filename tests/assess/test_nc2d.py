@@ -191,6 +191,23 @@ def test_exchange_and_frame(shared_data: Path) -> None:
     assert nc2d_hall(*back, hbr).nc2d[0] == pytest.approx(curved.nc2d[0], rel=1e-3)
 
 
+def test_a_row_does_not_feel_the_others(rng: np.random.Generator) -> None:
+    """Bit for bit, at speeds that need few and many steps, and with rows that have no answer."""
+    n = 12
+    state1 = np.tile([7000.0, 0.0, 0.0, 0.0, 7.5, 0.0], (n, 1))
+    state2 = state1 + rng.normal(size=(n, 6)) * [0.2, 0.2, 0.2, 5e-4, 5e-4, 5e-4]
+    state2[:, 5] += np.logspace(-5, 0.5, n)
+    sigma = default_covariance(np.full(n, "LEO 2"), np.zeros(n), np.full(n, 1.078e-3))
+    packed = cdm_covariance(sigma) * 1e-6
+    together = nc2d_hall(state1, state2, packed, packed, np.full(n, 0.01))
+    assert set(together.status.tolist()) == {0, 2, 3}
+    for k in range(n):
+        row = slice(k, k + 1)
+        alone = nc2d_hall(state1[row], state2[row], packed[row], packed[row], [0.01])
+        for name in ("nc2d", "inaccurate", "peak_s", "sigma_s", "status"):
+            assert getattr(alone, name).tobytes() == getattr(together, name)[row].tobytes(), name
+
+
 def test_rows_that_cannot_be_done(shared_data: Path) -> None:
     pairs, row = event(shared_data / "pc", "000025994_conj_000037558")
     n = 5

@@ -189,11 +189,14 @@ def _eccentric_longitude(
     eccentricity = np.hypot(af, ag)
     # Below e = 0.1 the first correction is nearer; above, Danby's start cannot run away.
     longitude = mean + np.where(eccentricity < 0.1, lift, 0.85 * eccentricity * np.sign(lift))
+    moving = np.ones(longitude.shape, dtype=np.bool_)
     for _ in range(_KEPLER_STEPS):
         sine, cosine = np.sin(longitude), np.cos(longitude)
         step = (longitude + ag * cosine - af * sine - mean) / (1.0 - ag * sine - af * cosine)
-        longitude = longitude - step
-        if not np.any(np.abs(step) > _KEPLER_TOLERANCE * (1.0 + np.abs(mean))):
+        # One that stands still stays, however long the others beside it need.
+        longitude = np.where(moving, longitude - step, longitude)
+        moving = moving & (np.abs(step) > _KEPLER_TOLERANCE * (1.0 + np.abs(mean)))
+        if not moving.any():
             break
     return np.sin(longitude), np.cos(longitude)
 

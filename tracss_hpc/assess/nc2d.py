@@ -26,7 +26,7 @@ from scipy.special import erfcinv
 from tracss_hpc.assess.coppola import EXTENDED_LIMIT, GAMMA, OFFSET_LIMIT
 from tracss_hpc.assess.equinoctial import orbital_period, regular_axes
 from tracss_hpc.assess.greatest_rate import find_greatest_rate, straight_rate
-from tracss_hpc.assess.peak_overlap import Cloud, equinoctial_cloud, relative_covariance
+from tracss_hpc.assess.peak_overlap import equinoctial_cloud, relative_covariance
 from tracss_hpc.assess.unit_sphere import integrate_unit_sphere
 
 __all__ = [
@@ -51,6 +51,8 @@ NC2D_STATUS: dict[int, str] = {
 #: (8) too small by a quarter, case 2 (2.2) right to 1e-3.
 _LIMITS = {"extended": 0.05, "offset": 0.10, "crossing": 3.0}
 
+#: Conjunctions done together; 25 times in the search of last resort hold 40 MB.
+_TOGETHER = 256
 _SQRT2_ERFCINV_GAMMA = float(np.sqrt(2.0) * erfcinv(GAMMA))
 
 
@@ -104,7 +106,7 @@ def nc2d_hall(
     *,
     responses_km: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> CurvedEncounters:
-    """Nc2D and the inaccurate flag of n conjunctions, one after the other: 1 to 25 ms each.
+    """Nc2D and the inaccurate flag of n conjunctions, a batch together: 2 ms each, 10 ms alone.
 
     Valid for one isolated encounter on two-body orbits whose errors are Gaussian in equinoctial
     elements and, but for a common density error, independent. Pairs that meet over a large part of
@@ -131,70 +133,75 @@ def nc2d_hall(
     state1, state2 = (np.asarray(s, dtype=np.float64) for s in (states1, states2))
     cov1, cov2 = (np.asarray(c, dtype=np.float64) for c in (covariances1, covariances2))
     hbr = np.asarray(hbr_km, dtype=np.float64)
-    columns = np.full((6, len(hbr)), np.nan)
-    status = np.ones(len(hbr), dtype=np.int8)
     response = np.zeros((2, len(hbr), 6))
     if responses_km is not None:
         given = np.stack([np.asarray(g, dtype=np.float64) for g in responses_km])
         complete = np.isfinite(given.sum(axis=(0, 2)))
         response = np.where(complete[:, None], given, 0.0)
-    for k in range(len(hbr)):
-        finite = all(np.isfinite(a[k]).all() for a in (state1, state2, cov1, cov2))
-        moving = (state1[k, 3:] != state2[k, 3:]).any()
-        if not finite or not 0.0 <= hbr[k] < np.inf or not moving:
-            continue
-        axes = np.kron(np.eye(2), regular_axes(state1[k], state2[k]))
-        states = (axes @ state1[k], axes @ state2[k])
-        if orbital_period(np.stack(states)).max() < np.inf:
-            clouds = (
-                equinoctial_cloud(states[0], cov1[k], response[0, k]),
-                equinoctial_cloud(states[1], cov2[k], response[1, k]),
-            )
-            status[k], columns[:, k] = _row(*states, *clouds, float(hbr[k]))
+    finite = np.isfinite(np.concatenate([state1, state2, cov1, cov2], axis=1)).all(axis=1)
+    moving = (state1[:, 3:] != state2[:, 3:]).any(axis=1)
+    rows = np.flatnonzero(finite & moving & (hbr >= 0.0) & (hbr < np.inf))
+    periods = orbital_period(np.stack([state1[rows], state2[rows]]))
+    rows = rows[(periods < np.inf).all(axis=0)]
+    columns = np.full((6, len(hbr)), np.nan)
+    status = np.ones(len(hbr), dtype=np.int8)
+    for first in range(0, len(rows), _TOGETHER):
+        part = rows[first : first + _TOGETHER]
+        status[part], columns[:, part] = _assess(
+            state1[part], state2[part], cov1[part], cov2[part], response[:, part], hbr[part]
+        )
     nc2d, inaccurate, extended, offset, peak, sigma = columns
     return CurvedEncounters(nc2d, inaccurate, extended, offset, peak, sigma, status)
 
 
-def _row(
+def _assess(
     state1: NDArray[np.float64],
     state2: NDArray[np.float64],
-    cloud1: Cloud,
-    cloud2: Cloud,
-    hbr_km: float,
-) -> tuple[int, NDArray[np.float64]]:
-    """Status and the columns nc2d .. sigma_s of one conjunction."""
-    blank = np.full(6, np.nan)
-    period = float(orbital_period(np.stack([state1, state2])).min())
-    relative = state2 - state1
+    covariance1: NDArray[np.float64],
+    covariance2: NDArray[np.float64],
+    response: NDArray[np.float64],
+    hbr_km: NDArray[np.float64],
+) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    """Status and the columns nc2d .. sigma_s of good rows."""
+    turned = np.empty((2, *state1.shape))
+    for k in range(len(hbr_km)):
+        axes = regular_axes(state1[k], state2[k])
+        for i, state in enumerate((state1[k], state2[k])):
+            turned[i, k, :3], turned[i, k, 3:] = axes @ state[:3], axes @ state[3:]
+    clouds = (
+        equinoctial_cloud(turned[0], covariance1, response[0]),
+        equinoctial_cloud(turned[1], covariance2, response[1]),
+    )
+    relative = turned[1] - turned[0]
     combined = relative_covariance(
-        cloud1.inertial_covariance,
-        cloud2.inertial_covariance,
-        cloud1.inertial_response,
-        cloud2.inertial_response,
+        clouds[0].inertial_covariance,
+        clouds[1].inertial_covariance,
+        clouds[0].inertial_response,
+        clouds[1].inertial_response,
     )
-    straight = straight_rate(relative, combined[:3, :3], hbr_km)
-    triple = find_greatest_rate(
-        cloud1, cloud2, straight, hbr_km, 0.5 * period / _SQRT2_ERFCINV_GAMMA
-    )
-    if triple is None:
-        return 2, blank
-    overlap, peak, least_q, sigma = triple
-    nc2d = integrate_unit_sphere(overlap, hbr_km)
+    period = orbital_period(turned).min(axis=0)
+    straight = straight_rate(relative, combined[:, :3, :3], hbr_km)
+    rate = find_greatest_rate(*clouds, straight, hbr_km, 0.5 * period / _SQRT2_ERFCINV_GAMMA)
     _, q, width = straight
-    speed = float(np.linalg.norm(overlap.relative[1, 3:]))
-    log_ratio = (
-        np.log(sigma / width) + np.log(speed / np.linalg.norm(relative[3:])) + 0.5 * (q - least_q)
-    )
-    half = _SQRT2_ERFCINV_GAMMA * sigma
-    extended = min(2.0 * half / period, 1.0)
-    offset = min((abs(peak) + half) / period, 1.0)
-    inaccurate = -float(np.expm1(-abs(log_ratio)))
-    columns = np.array([min(nc2d, 1.0), inaccurate, extended, offset, peak, sigma])
-    if not np.isfinite(nc2d):
-        return 2, columns
-    in_doubt = (
-        extended > _LIMITS["extended"]
-        or offset > _LIMITS["offset"]
-        or hbr_km > _LIMITS["crossing"] * sigma * speed
-    )
-    return (3 if in_doubt else 0), columns
+    nc2d = np.full(len(hbr_km), np.nan)
+    for k in np.flatnonzero(rate.found).tolist():
+        nc2d[k] = integrate_unit_sphere(rate.overlap.take(k), float(hbr_km[k]))
+    speed = np.linalg.norm(rate.overlap.relative[:, 1, 3:], axis=1)
+    half = _SQRT2_ERFCINV_GAMMA * rate.sigma_s
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_ratio = (
+            np.log(rate.sigma_s / width)
+            + np.log(speed / np.linalg.norm(relative[:, 3:], axis=1))
+            + 0.5 * (q - rate.least_q)
+        )
+        extended = np.minimum(2.0 * half / period, 1.0)
+        offset = np.minimum((np.abs(rate.time_s) + half) / period, 1.0)
+        in_doubt = (
+            (extended > _LIMITS["extended"])
+            | (offset > _LIMITS["offset"])
+            | (hbr_km > _LIMITS["crossing"] * rate.sigma_s * speed)
+        )
+    inaccurate = -np.expm1(-np.abs(log_ratio))
+    status = np.where(np.isfinite(nc2d), np.where(in_doubt, 3, 0), 2).astype(np.int8)
+    nc2d = np.minimum(nc2d, 1.0)
+    return status, np.stack([nc2d, inaccurate, extended, offset, rate.time_s, rate.sigma_s])

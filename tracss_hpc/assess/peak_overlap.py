@@ -10,12 +10,12 @@ collision can happen [Hall2021]. Found by iteration:
     clouds about the present orbits -> point of greatest overlap
     -> mean velocities there -> orbits through that point -> again
 
-All times of one conjunction are done together; each stops by itself.
+All times of all conjunctions of a batch are done together; each stops by itself.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,9 +48,10 @@ _LEAST_VARIANCE_KM2 = 1e-24
 class Cloud:
     """One object's Gaussian at TCA, in equinoctial elements and in the inertial frame.
 
-    `mean` (6,) and `covariance` (6, 6) of the elements; `response` (6,) what one sigma of a density
-    error common to both objects does to them, zero if there is none. `inertial_covariance` (6, 6)
-    and `inertial_response` (6,) are the same of the state [km, km/s].
+    `mean` (..., 6) and `covariance` (..., 6, 6) of the elements; `response` (..., 6) what one sigma
+    of a density error common to both objects does to them, zero if there is none.
+    `inertial_covariance` (..., 6, 6) and `inertial_response` (..., 6) are the same of the state
+    [km, km/s]. Leading axes are conjunctions.
     """
 
     mean: NDArray[np.float64]
@@ -58,6 +59,10 @@ class Cloud:
     response: NDArray[np.float64]
     inertial_covariance: NDArray[np.float64]
     inertial_response: NDArray[np.float64]
+
+    def take(self, rows: NDArray[np.intp]) -> Cloud:
+        """The clouds of these conjunctions, in this order."""
+        return Cloud(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -76,32 +81,40 @@ class Overlap:
     log_determinant: NDArray[np.float64]
     q: NDArray[np.float64]
 
+    def take(self, rows: int | NDArray[np.intp]) -> Overlap:
+        """The overlaps of these rows of the leading axis."""
+        return Overlap(*(getattr(self, field.name)[rows] for field in fields(self)))
+
 
 def equinoctial_cloud(
     state: NDArray[np.float64],
     packed: NDArray[np.float64],
     response: NDArray[np.float64] | None = None,
 ) -> Cloud:
-    """A state, its covariance and its response to density in equinoctial elements.
+    """States, their covariances and responses to density in equinoctial elements.
 
     Parameters
     ----------
-    state : ndarray, shape (6,)
+    state : ndarray, shape (6,) or (n, 6)
         Inertial [km, km/s].
-    packed : ndarray, shape (21,)
+    packed : ndarray, shape (21,) or (n, 21)
         Lower triangle by rows of the covariance in the object's RTN.
-    response : ndarray, shape (6,), optional
+    response : ndarray, shape (6,) or (n, 6), optional
         Displacement by one sigma of the common density error, in RTN [km, km/s].
     """
-    full = np.zeros((6, 6))
-    full[_ROWS, _COLUMNS] = full[_COLUMNS, _ROWS] = packed
-    turn = np.kron(np.eye(2), rtn_matrices(state[None, :3], state[None, 3:])[0])
-    covariance = turn.T @ full @ turn
-    displaced = np.zeros(6) if response is None else turn.T @ response
+    full = np.zeros((*state.shape, 6))
+    full[..., _ROWS, _COLUMNS] = full[..., _COLUMNS, _ROWS] = packed
+    turn = np.zeros((*state.shape, 6))  # from RTN
+    flat = state.reshape(-1, 6)
+    axes = np.swapaxes(rtn_matrices(flat[:, :3], flat[:, 3:]), -1, -2)
+    turn[..., :3, :3] = turn[..., 3:, 3:] = axes.reshape(*state.shape[:-1], 3, 3)
+    covariance = turn @ full @ np.swapaxes(turn, -1, -2)
+    displaced = np.zeros(state.shape) if response is None else _times(turn, response)
     mean = elements_of_states(state)
-    _, jacobian = states_and_jacobians(mean, 0.0)
-    inverse = np.linalg.inv(jacobian)
-    return Cloud(mean, inverse @ covariance @ inverse.T, inverse @ displaced, covariance, displaced)
+    _, jacobian = states_and_jacobians(mean, np.zeros(state.shape[:-1]))
+    inverse = np.asarray(np.linalg.inv(jacobian), dtype=np.float64)
+    of_elements = inverse @ covariance @ np.swapaxes(inverse, -1, -2)
+    return Cloud(mean, of_elements, _times(inverse, displaced), covariance, displaced)
 
 
 def relative_covariance(
@@ -117,29 +130,30 @@ def relative_covariance(
 
 
 def find_peak_overlap(
-    cloud1: Cloud, cloud2: Cloud, time_s: NDArray[np.float64], hbr_km: float
+    cloud1: Cloud, cloud2: Cloud, time_s: NDArray[np.float64], hbr_km: NDArray[np.float64]
 ) -> Overlap:
     """The relative distribution about the peak overlap at each of m times since TCA.
 
     Parameters
     ----------
     cloud1, cloud2 : Cloud
+        Of the m conjunctions to which the times belong.
     time_s : ndarray, shape (m,)
-    hbr_km : float
+    hbr_km : ndarray, shape (m,)
         Combined hard-body radius; a measure for repairs and convergence.
     """
     time = np.asarray(time_s, dtype=np.float64)
-    means = np.stack([cloud1.mean, cloud2.mean])[:, None]
-    covariances = np.stack([cloud1.covariance, cloud2.covariance])[:, None]
-    responses = np.stack([cloud1.response, cloud2.response])[:, None]
-    orbits = np.broadcast_to(means, (2, len(time), 6))
+    means = np.stack([cloud1.mean, cloud2.mean])
+    covariances = np.stack([cloud1.covariance, cloud2.covariance])
+    responses = np.stack([cloud1.response, cloud2.response])
+    orbits = means
     state, spread, shared = _expand(means, covariances, responses, orbits, time)
     point = np.full((len(time), 3), np.nan)
     failed = np.ones(len(time), dtype=bool)
     at = np.arange(len(time))
     for step in range(_STEPS):
         x, c = state[:, at], spread[:, at]
-        inverse, _ = clip_eigenvalues(c[..., :3, :3], hbr_km)
+        inverse, _ = clip_eigenvalues(c[..., :3, :3], hbr_km[at])
         width = np.linalg.inv(inverse[0] + inverse[1])
         found = _times(width, _times(inverse, x[..., :3]).sum(axis=0))
         if step > _DAMPED_FROM:
@@ -152,9 +166,9 @@ def find_peak_overlap(
         bound = np.isfinite(orbits).all(axis=(0, 2))
         moved = found - point[at]
         point[at] = found
-        measure = width + hbr_km * hbr_km * np.eye(3)
+        measure = width + (hbr_km[at] * hbr_km[at])[:, None, None] * np.eye(3)
         distance = _dot(moved, np.linalg.solve(measure, moved[..., None])[..., 0])
-        expanded = _expand(means, covariances, responses, orbits, time[at])
+        expanded = _expand(means[:, at], covariances[:, at], responses[:, at], orbits, time[at])
         state[:, at], spread[:, at], shared[:, at] = expanded
         done = bound & (distance <= _TOLERANCE)
         failed[at[done]] = False
@@ -170,12 +184,13 @@ def find_peak_overlap(
 
 
 def clip_eigenvalues(
-    a: NDArray[np.float64], hbr_km: float
+    a: NDArray[np.float64], hbr_km: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Inverses and logarithms of the determinant of (..., 3, 3), small eigenvalues raised."""
+    """Inverses and logarithms of the determinant of (..., m, 3, 3), small eigenvalues raised."""
     # An orbit that was not found is NaN; LAPACK refuses those.
     values, vectors = np.linalg.eigh(np.where(np.isfinite(a), a, 0.0))
-    values = np.maximum(values, max((_CLIP * hbr_km) ** 2, _LEAST_VARIANCE_KM2))
+    least = np.maximum((_CLIP * hbr_km) ** 2, _LEAST_VARIANCE_KM2)
+    values = np.maximum(values, least[..., None])
     inverse = (vectors / values[..., None, :]) @ np.swapaxes(vectors, -1, -2)
     return inverse, np.log(values).sum(axis=-1)
 

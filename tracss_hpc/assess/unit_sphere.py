@@ -53,8 +53,8 @@ def integrate_unit_sphere(overlap: Overlap, hbr_km: float) -> float:
     across = v - gain @ r  # mean velocity at the centre of the sphere
     n, weight = _directions(r, across, covariance[:3, :3], hbr_km)
     least_q, sigma = _parabola(overlap, n, hbr_km)
-    mean = n @ across + hbr_km * np.einsum("ki,ij,kj->k", n, gain, n)
-    variance = np.einsum("ki,ij,kj->k", n, scatter, n)
+    mean = n @ across + hbr_km * _form(n, gain)
+    variance = _form(n, scatter)
     rate = _mean_inward(mean, np.sqrt(np.maximum(variance, 0.0)))
     constant = hbr_km * hbr_km / (2.0 * np.pi) ** 1.5 * np.sqrt(2.0 * np.pi)
     return float(constant * np.sum(weight * rate * sigma * np.exp(-0.5 * least_q)))
@@ -69,7 +69,7 @@ def _parabola(
         [
             overlap.q[i]
             - 2.0 * hbr_km * (n @ (overlap.inverse[i] @ overlap.relative[i, :3]))
-            + hbr_km * hbr_km * np.einsum("ki,ij,kj->k", n, overlap.inverse[i], n)
+            + hbr_km * hbr_km * _form(n, overlap.inverse[i])
             for i in range(3)
         ]
     )
@@ -79,6 +79,15 @@ def _parabola(
     # The Mahalanobis distance cannot be negative, as the parabola may where R exceeds sigma.
     least = np.maximum(q[1] - 0.5 * slope * slope / bend, overlap.log_determinant[1])
     return least, np.sqrt(2.0 / bend)
+
+
+def _form(n: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """n' M n for each direction (k, 3)."""
+    turned = n @ matrix
+    form: NDArray[np.float64] = (
+        turned[:, 0] * n[:, 0] + turned[:, 1] * n[:, 1] + turned[:, 2] * n[:, 2]
+    )
+    return form
 
 
 def _mean_inward(mean: NDArray[np.float64], sigma: NDArray[np.float64]) -> NDArray[np.float64]:

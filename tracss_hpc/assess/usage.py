@@ -65,7 +65,7 @@ def doubtful_rows(
 def select_nc2d_rows(
     doubtful: ArrayLike, pc_max: ArrayLike, *, min_pcmax: float, max_rows: int
 ) -> tuple[NDArray[np.intp], int]:
-    """Rows that are worth 10 ms each: in doubt, and not harmless even at the worst covariance.
+    """Rows that are worth 2 ms each: in doubt, and not harmless even at the worst covariance.
 
     The probability itself cannot choose, as it may be 20 orders too small just where it fails.
 
