@@ -32,8 +32,9 @@ _KM_TO_M = 1e3
 _M_TO_KM = 1e-3
 _M2_TO_KM2 = 1e-6
 _SIGMA_COLUMNS = (0, 2, 5)  # CR_R, CT_T, CN_N of the packed lower triangle
-#: Nc2D is good to 1e-4; digits beyond these come from the BLAS of the processor.
-_NC2D_DIGITS = 6
+#: Nc2D is good to 1e-4; digits beyond these come from the BLAS of the processor. Likewise the
+#: decimals of `inaccurate`.
+_NC2D_DIGITS = _INACCURATE_DECIMALS = 6
 
 #: `nc2d_status` of a row that more dangerous ones have crowded out.
 NC2D_SKIPPED = 4
@@ -212,7 +213,7 @@ def _nc2d_columns(
             hbr_km[rows], responses_km=responses,
         )  # fmt: skip
         nc2d[rows] = [float(f"{value:.{_NC2D_DIGITS}g}") for value in curved.nc2d.tolist()]
-        inaccurate[rows] = _single(curved.inaccurate)
+        inaccurate[rows] = _single(np.round(curved.inaccurate, _INACCURATE_DECIMALS))
         status[rows] = curved.status
     return {
         "in_doubt": doubtful.astype(np.uint8),
