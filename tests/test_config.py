@@ -207,7 +207,6 @@ def test_malformed_override(word: str, words: str) -> None:
         "run.kind=on_demand_operational",
         "run.kind=on_demand_candidate",
         'catalog.ocm=["x.oem"]',
-        "screening.merge=orbit",
     ],
 )
 def test_not_yet(word: str) -> None:

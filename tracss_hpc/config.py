@@ -269,7 +269,7 @@ class Screening:
     merge: str = parameter(
         "none",
         choice("none", "orbit"),
-        "orbit (not yet): one record per revolution for co-moving pairs.",
+        "orbit: of co-moving pairs (below 10 m/s) only the deepest minimum of each revolution.",
     )
     disable: tuple[str, ...] = parameter(
         (),
@@ -367,8 +367,6 @@ def _refuse_not_yet(config: Config) -> None:
             f"catalog.ocm = {toml_value(config.catalog.ocm)}: not yet; this version screens "
             "element sets (catalog.gp) only"
         )
-    if config.screening.merge != "none":
-        raise NotYetError(f'screening.merge = "{config.screening.merge}": not yet; use "none"')
 
 
 # ---------------------------------------------------------------- reading, checking, printing

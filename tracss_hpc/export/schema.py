@@ -72,6 +72,8 @@ _BY_GROUP = {
     ("objects", "inclination"): ColumnInfo("deg", "mean inclination of the element set", "TEME"),
     ("audit", "object"): ColumnInfo("", "row of the drawn object in group objects"),
     ("audit/discontinuities", "object"): ColumnInfo("", "row of the object in group objects"),
+    ("merged", "kept"): ColumnInfo("", "minima of the pair below the speed bound, in the file"),
+    ("merged", "merged"): ColumnInfo("", "minima of the pair merged into deeper ones"),
     ("stages", "unit"): ColumnInfo("", "number of the work unit"),
     ("stages", "group"): ColumnInfo("", "pairs asked for: all pairs, or those with a non-LEO one"),
     ("stages", "start_hours"): ColumnInfo("h", "start of the slice since run start"),

@@ -50,6 +50,11 @@ def summarise(path: Path, stages: Sequence[Mapping[str, Any]]) -> str:
         "",
         f"{len(pairs):,} pairs meet; {len(groups['colocated']['object1']):,} pairs share an "
         f"element set; {len(groups['rejected']['record']):,} input records rejected",
+        *(
+            [f"merged: {results.group_attributes['merged']['statement']}"]
+            if "merged" in groups
+            else []
+        ),
         f"self-audit: {results.group_attributes['audit']['statement']}",
         "",
         *_riskiest(results),
