@@ -40,15 +40,15 @@ class ClosingAtEnd:
 def find_colocated(catalog: Catalog) -> NDArray[np.int64]:
     """Row pairs (m, 2), smaller first, of objects with identical element sets."""
     table = np.stack([getattr(catalog, name) for name in _ELEMENTS], axis=1)
-    _, group = np.unique(table, axis=0, return_inverse=True)
-    group = group.reshape(-1)
-    order = np.argsort(group, kind="stable")
-    pairs = []
-    for members in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
-        rows = np.sort(members)
+    order = np.lexsort(table.T)
+    same = (table[order[1:]] == table[order[:-1]]).all(axis=1)
+    edges = np.flatnonzero(np.diff(same, prepend=False, append=False))
+    pairs = [np.empty((0, 2), np.int64)]
+    for first, last in edges.reshape(-1, 2).tolist():
+        rows = np.sort(order[first : last + 1])
         a, b = np.triu_indices(len(rows), 1)
         pairs.append(np.stack([rows[a], rows[b]], axis=1))
-    found = np.concatenate(pairs) if pairs else np.empty((0, 2), np.int64)
+    found = np.concatenate(pairs)
     return found[np.lexsort((found[:, 1], found[:, 0]))]
 
 
