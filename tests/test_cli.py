@@ -145,7 +145,7 @@ def test_help_of_each_verb(capsys: pytest.CaptureFixture[str], verb: str) -> Non
 
 def test_help_of_run_lists_the_keys(capsys: pytest.CaptureFixture[str]) -> None:
     main(["run", "--help"])
-    assert "segment_s = 1440.0" in capsys.readouterr().out
+    assert "segment_s = 2880.0" in capsys.readouterr().out
 
 
 def test_run_passes_the_resolved_configuration(

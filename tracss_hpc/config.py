@@ -293,9 +293,9 @@ class Screening:
         list_of(choice(*FILTERS), single=True),
         "Filters switched off by name; never changes the result.",
     )
-    step_s: float = parameter(60.0, number(1.0, 120.0), "Time step of the pair search.", "s")
+    step_s: float = parameter(120.0, number(1.0, 240.0), "Time step of the pair search.", "s")
     segment_s: float = parameter(
-        1440.0, number(60.0, 21600.0), "Length of a polynomial segment of the ephemeris.", "s"
+        2880.0, number(60.0, 21600.0), "Length of a polynomial segment of the ephemeris.", "s"
     )
 
 

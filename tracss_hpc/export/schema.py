@@ -62,7 +62,7 @@ _OWN = {
     "range": ColumnInfo("m", "distance"),
     "range_rate": ColumnInfo("m/s", "rate of the distance"),
     "size": ColumnInfo("m", "size of the jump"),
-    "error": ColumnInfo("m", "largest difference of the node polynomials to SGP4 at check times"),
+    "error": ColumnInfo("m", "largest difference of the segments to SGP4 at check times"),
     "start": ColumnInfo(_SECONDS, "start of the block, UTC"),
 }
 _MEAN = "of the element set's mean orbit, above 6378.137 km"
@@ -85,10 +85,11 @@ _BY_GROUP = {
     ("stages", "candidates"): ColumnInfo("", "left by cell grid, reach and radial interval"),
     ("stages", "after_chord"): ColumnInfo("", "left by the chord test"),
     ("stages", "after_range_rate"): ColumnInfo("", "left by the range-rate test"),
-    ("stages", "minima"): ColumnInfo("", "minima on the polynomials, near a volume"),
+    ("stages", "after_prefilter"): ColumnInfo("", "left by the volume prefilter"),
+    ("stages", "minima"): ColumnInfo("", "minima on short series, near a volume"),
     ("stages", "refined"): ColumnInfo("", "minima on the true trajectories"),
     ("stages", "conjunctions"): ColumnInfo("", "conjunctions of the unit"),
-    ("stages", "propagate_cpu_s"): ColumnInfo("s", "processor time: SGP4 to polynomials"),
+    ("stages", "propagate_cpu_s"): ColumnInfo("s", "processor time: SGP4 to segments"),
     ("stages", "search_cpu_s"): ColumnInfo("s", "processor time: pair search"),
     ("stages", "refine_cpu_s"): ColumnInfo("s", "processor time: TCA on the true trajectories"),
     ("stages", "assess_cpu_s"): ColumnInfo("s", "processor time: risk columns"),
