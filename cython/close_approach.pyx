@@ -31,7 +31,8 @@ the interval, since the derivatives of T_k are largest at 1: the second derivati
 a = sum k^2 (k^2 - 1) / 3 |d_k| / h^2, the third by j = sum k^2 (k^2 - 1) (k^2 - 4) / 15 |d_k| / h^3.
 Where the last two coefficients exceed ROUGH_KM the interval is `rough`: the caller halves it.
 Fast pairs: Newton's rule from the chord's tau. With slope the bound of f' above, taken over the
-whole interval from the state at the guess t, the root is within w = |f(t)| / slope of t. If that
+whole interval from the state at the guess t, the root is within w = |f(t)| / slope of t (f errs by
+SGP4's rounding, 1e-8 km/s |dr|). If that
 lies inside the interval there is just this minimum; if outside, none; else the slow search decides,
 which treats the ends on equal terms in neighbouring steps. f' differs from |dv(t)|^2 by at most
 eta = a (2 |dv| w + a w^2 + |dr| + |dv| w + a w^2/2) within w, so Newton's next time errs by at
@@ -193,10 +194,12 @@ cdef extern from *:
     void tracss_motion(const float*, double, double, double*) nogil
 
 cdef enum:
-    MAX_DEPTH = 8
+    MAX_DEPTH = 10
     AHEAD = 6  # pairs between fetching and using
     NEWTON_STEPS = 4
     BLOCK = 16
+
+cdef double NOISE_KM_S = 1e-8  # of dv: SGP4 rounds to 1e-9 km, a node is seconds from the next
 
 #: Nodes of an interval; size of the last two coefficients that calls for halving it [km].
 NODES, ROUGH_KM = TERMS, 1e-6
@@ -532,7 +535,7 @@ cdef Verdict _newton(
             slope = slope * slope - far * pull
             if not slope > 0.1 * v2:
                 return UNCLEAR
-        w = 1.01 * fabs(f) / slope + 1e-6
+        w = 1.01 * (fabs(f) + NOISE_KM_S * distance) / slope + 1e-6
         if t[0] + w < e.a or t[0] - w > e.b:
             return NONE
         if t[0] - w < e.a or t[0] + w > e.b:

@@ -138,7 +138,7 @@ def test_layers_look_upwards() -> None:
     n = 600
     step = Step(rng, n)
     radius = rng.uniform(6600.0, 8800.0, n)
-    direction = rng.normal(0.0, 0.03, (n, 3)) + [0.6, -0.5, 0.6]
+    direction = rng.normal(0.0, 0.03, (n, 3)) + np.array([0.6, -0.5, 0.6])
     direction /= np.linalg.norm(direction, axis=1)[:, None]
     place(step, radius[:, None] * direction, rng.uniform(180.0, 250.0, n), 0.0, 0.0)
     width = rng.choice([0.2, 5.0, 300.0], n)

@@ -145,6 +145,17 @@ def test_internal_settings_change_no_bit(whole: Conjunctions, settings: dict[str
     assert_identical(whole, other.conjunctions)
 
 
+@pytest.mark.parametrize("step_s", [0.7, 1.0, 7.0])
+def test_slow_minima_next_to_the_edges_of_short_steps(whole: Conjunctions, step_s: float) -> None:
+    """Two steps' series differ by SGP4's rounding: neither may leave the minimum to the other."""
+    a, b = 18_360.0, 19_500.0
+    part = screen_slice(planted_problem(), a, b, step_s=step_s).conjunctions
+    inside = (whole.tca_us >= a * 1e6) & (whole.tca_us < b * 1e6)
+    np.testing.assert_array_equal(part.tca_us, whole.tca_us[inside])
+    slow = np.linalg.norm(part.state2[:, 3:] - part.state1[:, 3:], axis=1) < 0.003
+    assert slow.sum() >= 2
+
+
 def test_without_any_filter(whole: Conjunctions) -> None:
     hour = screen_slice(planted_problem(), 3600.0, 7200.0, disable=FILTERS).conjunctions
     inside = (whole.tca_us >= 3.6e9) & (whole.tca_us < 7.2e9)

@@ -172,8 +172,9 @@ def find_ends(
     if not len(rows):
         return end, code
     coarse = _times(0.0, float(spans.max()), _SCAN_COARSE_S)
-    # Both ends at once: the resonance integrator then makes its steps in one go.
-    trajectories.states(rows, np.broadcast_to(coarse[[0, -1]], (len(rows), 2)))
+    # Both ends of all: the resonance integrator then makes its steps in one go, for later too.
+    everybody = np.arange(len(trajectories))
+    trajectories.states(everybody, np.broadcast_to(coarse[[0, -1]], (len(everybody), 2)))
     for begin in range(0, len(rows), _SCAN_OBJECTS):
         part = rows[begin : begin + _SCAN_OBJECTS]
         error, perigee_km = _scan(trajectories, part, coarse)

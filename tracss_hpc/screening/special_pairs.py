@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from tracss_hpc.catalog.catalog import Catalog
 from tracss_hpc.screening.criteria import circumscribed_radius, inside_volume, to_rtn
@@ -73,6 +72,8 @@ def find_closing(problem: ScreeningProblem, times: NDArray[np.float64]) -> Closi
     times : ndarray
         Some of `closing_times`; each costs one propagation of the catalog.
     """
+    from scipy.spatial import cKDTree  # a quarter of a second, only here
+
     last = np.minimum(problem.span_s, problem.end_s - 1.0)
     radius = circumscribed_radius(problem.volumes)
     rows: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]] = []

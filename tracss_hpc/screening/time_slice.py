@@ -47,6 +47,11 @@ LEAST_RADIUS_KM = 6300.0
 _CLOSING_KM_S = 25.0
 EDGE_S = 2.0  # a slice is searched this far beyond its ends
 _BATCH_STEPS = 8
+#: Minima are looked for this far beyond both ends of a step. What SGP4's rounding (1e-9 km) does to
+#: the rate of a slow pair's distance differs from one step's series to the next one's: without an
+#: overlap both may take a minimum at the edge for the other's. Found twice it is dropped later.
+_OVERLAP_S = 10.0
+_SAME_S = 1e-3  # two minima of a pair that are nearer are one
 _JUMP_S = 1e-3  # a jump at t lies in (t - 1 ms, t]
 _TRAVEL = FIELDS.index("travel")
 _FEW = 4  # few objects catch: fewer than one in so many
@@ -187,8 +192,7 @@ def screen_slice(
         _search_by_grid(problem, ephemeris, start_s, stop_s, step_s, search)
         clock["search"] = time.process_time() - mark
     mark = time.process_time()
-    pairs = np.concatenate([*search.pairs, np.empty((0, 2), np.int32)]).astype(np.int64)
-    times = np.concatenate([*search.times, np.empty(0)])
+    pairs, times = _each_once(search)
     tca_us, found = refine_minima(problem.trajectories, pairs, times)
     jump_pairs, jump_us = _approaches_at_jumps(problem, jumps)
     conjunctions = _collect(
@@ -212,6 +216,17 @@ def screen_slice(
         "conjunctions": len(conjunctions),
     }
     return SliceResult(conjunctions, counts, clock, jumps, error_km, early)
+
+
+def _each_once(search: _Search) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Pairs and times [s] of all minima, those that two steps found taken once."""
+    pairs = np.concatenate([*search.pairs, np.empty((0, 2), np.int32)]).astype(np.int64)
+    times = np.concatenate([*search.times, np.empty(0)])
+    order = np.lexsort((times, pairs[:, 1], pairs[:, 0]))
+    pairs, times = pairs[order], times[order]
+    again = np.zeros(len(times), dtype=bool)
+    again[1:] = (pairs[1:] == pairs[:-1]).all(axis=1) & (np.diff(times) < _SAME_S)
+    return pairs[~again], times[~again]
 
 
 def _search_by_grid(
@@ -245,7 +260,9 @@ def _search_by_grid(
             if volume.ends_before(a):
                 _find_minima(waiting, volume, search)
                 volume.at(a)
-            inside = {row: t for row, t in breaks.items() if np.any((t >= a) & (t <= b))}
+            # Nor may the series of a step reach across a break.
+            first_s, last_s = a - _OVERLAP_S, b + _OVERLAP_S
+            inside = {row: t for row, t in breaks.items() if np.any((t >= first_s) & (t <= last_s))}
             if inside:
                 lines[q][list(inside)] = np.nan
                 waiting += _broken(ephemeris, lines[q], inside, a, b, volume, search)
@@ -331,7 +348,8 @@ def _search_step(
         )  # fmt: skip
     search.passed[2] += chosen
     guess = 0.5 * (a + b) + room.guess[:chosen]
-    return Candidates(room.pairs[room.kept[:chosen]], np.full(chosen, a), np.full(chosen, b), guess)
+    begin, end = np.full(chosen, a - _OVERLAP_S), np.full(chosen, b + _OVERLAP_S)
+    return Candidates(room.pairs[room.kept[:chosen]], begin, end, guess)
 
 
 def _find_minima(waiting: list[Candidates], volume: _StepVolumes, search: _Search) -> None:
