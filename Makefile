@@ -15,7 +15,7 @@ FORCE   := $(if $(filter file,$(origin OUT)),--force)
 # mpirun hides the terminal from the ranks, so make says whether there is one.
 PROGRESS := $(shell test -t 2 && echo --progress=bar)
 
-.PHONY: help run build test test-long test-slurm bench clean
+.PHONY: help run build test test-long test-slurm bench bench-speed clean
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo 'make test-long   the tests that take longer'
 	@echo 'make test-slurm  the job scripts, on a Slurm cluster of two simulated nodes'
 	@echo 'make bench       benchmarks'
+	@echo 'make bench-speed the speed table, with astroz beside us'
 	@echo 'make build       wheel and source archive into dist/'
 	@echo 'make clean       remove what was built (not $(VENV), not runs/)'
 
@@ -46,6 +47,14 @@ test-slurm: $(VENV)/installed-test
 
 bench: $(VENV)/installed-test
 	$(BIN)/pytest -s -o python_files='bench_*.py' tests/bench
+
+# Without a network the table comes without the peer.
+bench-speed: $(VENV)/installed-test
+	$(BIN)/python -c 'import tomllib; \
+	    extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
+	    print("\n".join(extras["bench"]))' > $(VENV)/bench-requires
+	-$(BIN)/pip install --quiet --requirement $(VENV)/bench-requires
+	$(BIN)/python -m tests.bench.speed
 
 build: $(VENV)/installed-test
 	$(BIN)/pip install --quiet build

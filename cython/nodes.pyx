@@ -1,228 +1,122 @@
-"""Fit and evaluate piecewise Chebyshev trajectories.
+"""Fit power series to sampled positions, and measure how good and how far from two-body they are.
 
-The Ephemeris (tracss_hpc/ephemeris/nodes.py) holds one list of segments for all objects; this
-kernel turns it into states of all objects at a batch of times, in double precision (steps.pyx is
-the fast way for the pair search). The loop over times is innermost so that the
-compiler vectorises Clenshaw's recurrence over the times that fall into one segment.
+Fed by tracss_hpc/ephemeris/nodes.py with what SGP4 gives at the nodes of some thousand segments;
+what it writes is a record for each, which steps.pyx reads. A segment of half a turn needs 14
+states; all that is wanted of it is linear in them, so one matrix, applied to each axis, makes it:
 
-Arrays: offset (n + 1,) int64, segments of object i are offset[i] .. offset[i + 1];
-begin, mid, inv_half (m,); coef (m, 3, terms); times (k,) increasing; out (k, 6, n), NaN outside an
-object's segments. `fit` makes the series, `perturb` measures how far the motion is from a two-body
-one, since the filters rest on a bound of that. Units: km, km/s, s.
+    node j, axis --row j of the matrix--> 12 power coefficients | last two Chebyshev coefficients |
+                                          value at the check time | second derivative at each node
+
+Of the 13 Chebyshev terms through the nodes the last is cut off; the record says how much that is.
+
+_record.h tells how a record is laid out; noise of values [km], of slopes [km/s], force [km/s^2].
+
+noise. With u = 2^-24, coefficient k of a power series meets, on its way through Horner's rule for
+the value or the derivative, at most 3k + 3 roundings: its own, 2k + 2 of the rule, k of x. So a
+value errs by at most u sum (3k + 3)|m_k|, a derivative by u sum k (3k + 3)|m_k|, per axis. What was
+cut off, what the two last terms amount to and what the check time showed come on top: |T_k| <= 1,
+|T_k'| <= k^2. u is taken 2 % larger for second-order terms.
+force. Largest acceleration at the nodes beside the two-body one, a quarter up: between nodes, at
+most a fifteenth of a turn apart, a perturbation that follows the turn twice grows by 2 %. 1e-6
+km/s^2 is for the series, whose second derivative at an end errs by 7,000 times its last term.
+
+Arrays: r (m, 3, TERMS + 1), the last sample at the check time; matrix (TERMS, WIDTH); begin, end
+(m,) [s]; record (m, RECORD) float32; tail, check (m,) [km]. Units: km, km/s, s.
 """
 
-from libc.math cimport NAN, fabs, fmax, sqrt
-from libc.stdint cimport int64_t
+cdef extern from *:
+    """
+    #include <string.h>
+    #include "_record.h"
+    #define TERMS 13
+    #define WIDTH 32 /* KEEP, 2, 1, TERMS, four to spare */
+    #define TAIL KEEP
+    #define CHECK (KEEP + 2)
+    #define SECOND (KEEP + 3)
 
-cdef enum:
-    MAX_TIMES = 64
-    MAX_TERMS = 16
-    FORCES = 5
+    static void tracss_fit(
+        const double *restrict r, const double *restrict matrix, double begin, double end,
+        double mu, float *restrict record, double *restrict tail, double *restrict check)
+    {
+        const double unit = 6.08e-8; /* 2^-24, 2 % up for the second order */
+        double out[3][WIDTH], value2 = 0.0, slope2 = 0.0, worst = 0.0, cut = 0.0;
+        double half = 0.5 * (end - begin), scale = 1.0 / half, centre = 0.5 * (begin + end);
+        double until = end + 1e-6; /* the last instant belongs to the last segment */
+        *tail = *check = 0.0;
+        for (int axis = 0; axis < 3; axis++) {
+            const double *sample = r + axis * (TERMS + 1);
+            double sum[WIDTH] = {0.0}, value[4] = {0.0}, slope[4] = {0.0};
+            for (int j = 0; j < TERMS; j++)
+                for (int k = 0; k < WIDTH; k++) sum[k] += matrix[j * WIDTH + k] * sample[j];
+            memcpy(out[axis], sum, sizeof sum);
+            for (int k = 0; k < KEEP; k++) record[axis * KEEP + k] = (float)sum[k];
+            for (int k = 0; k < KEEP; k += 4)
+                for (int q = 0; q < 4; q++) {
+                    double size = (3 * (k + q) + 3) * __builtin_fabs(sum[k + q]);
+                    value[q] += size;
+                    slope[q] += (k + q) * size;
+                }
+            value[0] += value[1] + (value[2] + value[3]);
+            slope[0] += slope[1] + (slope[2] + slope[3]);
+            value2 += value[0] * value[0];
+            slope2 += slope[0] * slope[0];
+            cut += __builtin_fabs(sum[TAIL + 1]);
+            /* fmax would lose a NaN, and a segment of NaN is not good. */
+            double last = __builtin_fabs(sum[TAIL]) + __builtin_fabs(sum[TAIL + 1]);
+            double miss = __builtin_fabs(sum[CHECK] - sample[TERMS]);
+            *tail = last != last || last > *tail ? last : *tail;
+            *check = miss != miss || miss > *check ? miss : *check;
+        }
+        double forces[TERMS];
+        for (int j = 0; j < TERMS; j++) {
+            double x = r[j], y = r[TERMS + 1 + j], z = r[2 * (TERMS + 1) + j];
+            double r2 = x * x + y * y + z * z, pull = mu / (r2 * __builtin_sqrt(r2));
+            double a = out[0][SECOND + j] * scale * scale + pull * x;
+            double b = out[1][SECOND + j] * scale * scale + pull * y;
+            double c = out[2][SECOND + j] * scale * scale + pull * z;
+            forces[j] = a * a + b * b + c * c;
+        }
+        for (int j = 0; j < TERMS; j++) worst = forces[j] > worst ? forces[j] : worst;
+        double rest = cut + 2.0 * (*tail + *check);
+        float *noise = record + NOISE_AT;
+        double times[3] = {centre, scale, until};
+        noise[0] = (float)(unit * __builtin_sqrt(value2) + rest);
+        noise[1] = (float)((unit * __builtin_sqrt(slope2) + TERMS * TERMS * rest) * scale);
+        noise[2] = (float)(1.25 * __builtin_sqrt(worst) + 1e-6);
+        memset(noise + NOISE, 0, sizeof(float) * (RECORD - NOISE_AT - NOISE));
+        memcpy(record + TIMES_AT, times, sizeof times);
+    }
+    """
+    enum: TERMS, KEEP, WIDTH, RECORD
+    void tracss_fit(
+        const double*, const double*, double, double, double, float*, double*, double*
+    ) nogil
+
+#: Nodes of a segment, power coefficients kept, columns of the matrix, floats of a record.
+NODES, KEPT, MATRIX_WIDTH, RECORD_WIDTH = TERMS, KEEP, WIDTH, RECORD
 
 
 def fit(
     const double[:, :, ::1] r,
-    const double[:, ::1] by_node,
-    const double[::1] check_row,
-    double[:, :, ::1] coef,
+    const double[:, ::1] matrix,
+    const double[::1] begin,
+    const double[::1] end,
+    double mu,
+    float[:, ::1] record,
     double[::1] tail,
     double[::1] check,
 ):
-    """Chebyshev series through samples, and two measures of how good it is.
+    """Records of m segments, and two measures of how good their series are.
 
-    Parameters
-    ----------
-    r : ndarray, shape (m, 3, terms + 1)
-        Positions at the nodes and, last, at the check time [km].
-    by_node : ndarray, shape (terms, terms)
-        Row j: what a sample of 1 at node j adds to each coefficient.
-    check_row : ndarray, shape (terms,)
-        Polynomials at the check time.
-    coef : ndarray, shape (m, 3, terms)
-        Filled [km]; terms <= MAX_TERMS.
-    tail, check : ndarray, shape (m,)
-        Filled: the larger of the axes' |last two coefficients| sums, and the largest difference to
-        the sample at the check time [km].
+    `tail` and `check` [km] are filled: the larger of the axes' |last two coefficients| sums, and
+    the largest difference to the sample at the check time. See the module text for the rest.
     """
-    cdef Py_ssize_t m = r.shape[0], terms = by_node.shape[0], s, axis, j, k
-    cdef double c[MAX_TERMS]
-    cdef double sample, value, last, miss
-    if terms > MAX_TERMS:
-        raise ValueError("too many terms")
+    cdef Py_ssize_t s
+    if r.shape[1] != 3 or r.shape[2] != TERMS + 1 or matrix.shape[0] != TERMS:
+        raise ValueError(f"samples of shape {r.shape[0]} x {r.shape[1]} x {r.shape[2]}")
+    if matrix.shape[1] != WIDTH or record.shape[1] != RECORD:
+        raise ValueError(f"matrix of width {matrix.shape[1]}, records of {record.shape[1]}")
     with nogil:
-        for s in range(m):
-            tail[s] = 0.0
-            check[s] = 0.0
-            for axis in range(3):
-                for k in range(terms):
-                    c[k] = 0.0
-                for j in range(terms):
-                    sample = r[s, axis, j]
-                    for k in range(terms):
-                        c[k] += by_node[j, k] * sample
-                value = 0.0
-                for k in range(terms):
-                    coef[s, axis, k] = c[k]
-                    value += c[k] * check_row[k]
-                # fmax would lose a NaN, and a segment of NaN is not good.
-                last = fabs(c[terms - 2]) + fabs(c[terms - 1])
-                miss = fabs(value - r[s, axis, terms])
-                tail[s] = last if last != last or last > tail[s] else tail[s]
-                check[s] = miss if miss != miss or miss > check[s] else check[s]
-
-
-def perturb(
-    const double[:, :, ::1] coef,
-    const double[::1] inv_half,
-    const double[:, ::1] position,
-    const double[:, ::1] second,
-    const double[::1] velocity_change,
-    const double[::1] boole,
-    double mu,
-    double[::1] smooth,
-    double[::1] kink,
-):
-    """Acceleration beside the two-body one, and what it lacks to explain the change of velocity.
-
-    Parameters
-    ----------
-    coef : ndarray, shape (m, 3, terms); inv_half : ndarray, shape (m,)
-        Segments [km, 1/s].
-    position, second : ndarray, shape (FORCES, terms)
-        Polynomials and their second derivatives at the places that are looked at.
-    velocity_change : ndarray, shape (terms,)
-        Derivatives at the end minus those at the begin.
-    boole : ndarray, shape (FORCES,)
-        Weights of a mean over the places.
-    mu : float
-        Gravitational parameter [km^3/s^2].
-    smooth, kink : ndarray, shape (m,)
-        Filled: largest |r'' + mu r / r^3| at the places [km/s^2]; |change of velocity minus the
-        integral of the two-body acceleration| [km/s].
-    """
-    cdef Py_ssize_t m = coef.shape[0], terms = coef.shape[2], s, axis, k, q
-    cdef double p[3][FORCES]
-    cdef double a[3][FORCES]
-    cdef double dv[3]
-    cdef double cube, r2, force, worst, total, c, scale, missing
-    with nogil:
-        for s in range(m):
-            scale = inv_half[s] * inv_half[s]
-            for axis in range(3):
-                dv[axis] = 0.0
-                for q in range(FORCES):
-                    p[axis][q] = 0.0
-                    a[axis][q] = 0.0
-                for k in range(terms):
-                    c = coef[s, axis, k]
-                    dv[axis] += c * velocity_change[k]
-                    for q in range(FORCES):
-                        p[axis][q] += c * position[q, k]
-                        a[axis][q] += c * second[q, k]
-            worst = 0.0
-            for q in range(FORCES):
-                r2 = p[0][q] * p[0][q] + p[1][q] * p[1][q] + p[2][q] * p[2][q]
-                cube = -mu / (r2 * sqrt(r2))
-                total = 0.0
-                for axis in range(3):
-                    p[axis][q] *= cube
-                    force = a[axis][q] * scale - p[axis][q]
-                    total += force * force
-                worst = fmax(worst, total)
-            smooth[s] = sqrt(worst)
-            total = 0.0
-            for axis in range(3):
-                missing = 0.0
-                for q in range(FORCES):
-                    missing += p[axis][q] * boole[q]
-                missing = dv[axis] * inv_half[s] - missing * 2.0 / inv_half[s]
-                total += missing * missing
-            kink[s] = sqrt(total)
-
-
-cdef void _evaluate_run(
-    const double* c,
-    Py_ssize_t terms,
-    const double* x,
-    Py_ssize_t count,
-    double inv_half,
-    double* position,
-    double* velocity,
-) noexcept nogil:
-    """Clenshaw for one axis at `count` <= MAX_TIMES points; lanes are independent."""
-    cdef double b1[MAX_TIMES]
-    cdef double b2[MAX_TIMES]
-    cdef double d1[MAX_TIMES]
-    cdef double d2[MAX_TIMES]
-    cdef double b0, d0, ck
-    cdef Py_ssize_t k, q
-    for q in range(count):
-        b1[q] = 0.0
-        b2[q] = 0.0
-        d1[q] = 0.0
-        d2[q] = 0.0
-    for k in range(terms - 1, 0, -1):
-        ck = c[k]
-        for q in range(count):
-            d0 = 2.0 * b1[q] + 2.0 * x[q] * d1[q] - d2[q]
-            b0 = ck + 2.0 * x[q] * b1[q] - b2[q]
-            d2[q] = d1[q]
-            d1[q] = d0
-            b2[q] = b1[q]
-            b1[q] = b0
-    ck = c[0]
-    for q in range(count):
-        position[q] = ck + x[q] * b1[q] - b2[q]
-        velocity[q] = (b1[q] + x[q] * d1[q] - d2[q]) * inv_half
-
-
-def evaluate(
-    const int64_t[::1] offset,
-    const double[::1] begin,
-    const double[::1] mid,
-    const double[::1] inv_half,
-    const double[:, :, ::1] coef,
-    const double[::1] stop,
-    const double[::1] times,
-    double[:, :, ::1] out,
-):
-    """States of all objects at `times`; `stop` (n,) is the end of each object's last segment."""
-    cdef Py_ssize_t n = offset.shape[0] - 1, count = times.shape[0], terms = coef.shape[2]
-    cdef Py_ssize_t i, k, q, axis, run
-    cdef int64_t s, last
-    cdef double x[MAX_TIMES]
-    cdef double position[MAX_TIMES]
-    cdef double velocity[MAX_TIMES]
-    with nogil:
-        for i in range(n):
-            s = offset[i]
-            last = offset[i + 1]
-            k = 0
-            while k < count and (s == last or times[k] < begin[s]):
-                for axis in range(6):
-                    out[k, axis, i] = NAN
-                k += 1
-            while k < count and times[k] <= stop[i]:
-                while s + 1 < last and begin[s + 1] <= times[k]:
-                    s += 1
-                run = 0
-                while (
-                    k + run < count
-                    and run < MAX_TIMES
-                    and times[k + run] <= stop[i]
-                    and (s + 1 == last or times[k + run] < begin[s + 1])
-                ):
-                    x[run] = (times[k + run] - mid[s]) * inv_half[s]
-                    run += 1
-                for axis in range(3):
-                    _evaluate_run(
-                        &coef[s, axis, 0], terms, x, run, inv_half[s], position, velocity
-                    )
-                    for q in range(run):
-                        out[k + q, axis, i] = position[q]
-                        out[k + q, axis + 3, i] = velocity[q]
-                k += run
-            while k < count:
-                for axis in range(6):
-                    out[k, axis, i] = NAN
-                k += 1
+        for s in range(r.shape[0]):
+            tracss_fit(&r[s, 0, 0], &matrix[0, 0], begin[s], end[s], mu, &record[s, 0], &tail[s],
+                       &check[s])

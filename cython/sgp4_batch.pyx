@@ -40,6 +40,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t
 
 cdef extern from "_sgp4_batch.h" nogil:
     enum: WIDTH, STEP_WIDTH
+    enum: EPOCH_JD, EPOCH_FR, MO, MDOT, BSTAR_CC4, ECCO, OMGCOF, ETA, XMCOF, DELMO, BSTAR_CC5
+    enum: SINMAO
     struct batch:
         const double *table
         const uint8_t *kind
@@ -70,6 +72,10 @@ cdef extern from "_sgp4_batch.h" nogil:
 #: Columns of a table of coefficients and of a table of integrator steps.
 TABLE_WIDTH = WIDTH
 RESONANCE_WIDTH = STEP_WIDTH
+#: Columns that a near-earth object's mean eccentricity is made of.
+ECCENTRICITY_COLUMNS = (
+    EPOCH_JD, EPOCH_FR, MO, MDOT, BSTAR_CC4, ECCO, OMGCOF, ETA, XMCOF, DELMO, BSTAR_CC5, SINMAO
+)
 
 
 def initialise(

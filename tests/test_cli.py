@@ -145,7 +145,7 @@ def test_help_of_each_verb(capsys: pytest.CaptureFixture[str], verb: str) -> Non
 
 def test_help_of_run_lists_the_keys(capsys: pytest.CaptureFixture[str]) -> None:
     main(["run", "--help"])
-    assert "segment_s = 1440.0" in capsys.readouterr().out
+    assert "segment_s = 2880.0" in capsys.readouterr().out
 
 
 def test_run_passes_the_resolved_configuration(
@@ -324,7 +324,7 @@ def test_a_wrong_simd_level_is_a_sentence() -> None:
 
 def test_version() -> None:
     done = shell("--version")
-    assert (done.returncode, done.stdout) == (0, "0.2.0\n")
+    assert (done.returncode, done.stdout) == (0, "0.3.0\n")
 
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:

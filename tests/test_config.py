@@ -10,6 +10,7 @@ import pytest
 
 from tracss_hpc import assess
 from tracss_hpc.assess import fragments
+from tracss_hpc.catalog.population import reference_population
 from tracss_hpc.config import (
     DILUTION_RULES,
     FILTERS,
@@ -17,6 +18,7 @@ from tracss_hpc.config import (
     MAX_METHODS,
     PC_AREAS,
     PC_METHODS,
+    Population,
     UniformVolume,
     config_hash,
     describe,
@@ -67,6 +69,8 @@ def test_defaults_are_those_of_the_contract() -> None:
         ('catalog.gp=["FILE"]', "catalog", "gp", ("FILE",)),
         ("catalog.gp=data/*.tle", "catalog", "gp", ("data/*.tle",)),
         ("catalog.gp=reference", "catalog", "gp", "reference"),
+        ("catalog.population={objects=100000}", "catalog", "population", Population(100_000)),
+        ("catalog.population={objects=1e5}", "catalog", "population", Population(100_000)),
         ("catalog.primaries=25544", "catalog", "primaries", (25544,)),
         ('catalog.primaries=[25544, "STARLINK*"]', "catalog", "primaries", (25544, "STARLINK*")),
         ("audit.max_pair_steps=2e9", "audit", "max_pair_steps", 2_000_000_000),
@@ -160,6 +164,10 @@ def test_wrong_value_in_a_file_names_the_line(tmp_path: Path) -> None:
         ("run.output=", '""', "a directory name"),
         ("catalog.gp=[]", "[]", "not empty"),
         ("catalog.gp=[1]", "[1]", "paths or globs"),
+        ("catalog.population={objects=0}", "objects = 0", "an integer >= 1 and <= 2000000"),
+        ("catalog.population={objects=2000001}", "2000001", "<= 2000000"),
+        ("catalog.population={objects=true}", "true", "an integer >= 1"),
+        ("catalog.population=100000", "100000", "{objects = N}"),
         ("catalog.strict=yes", "yes", "true | false"),
         ("catalog.max_age_days=0", "0", "a number > 0"),
         ("catalog.primaries=[-5]", "[-5]", "ids"),
@@ -196,6 +204,48 @@ def test_wrong_volume_keys(volume: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("word", "words"),
     [
+        ("catalog.population={}", "lacks objects"),
+        ("catalog.population={object=5}", "did you mean objects"),
+        ("catalog.population.objects=5", "did you mean catalog.population"),
+    ],
+)
+def test_wrong_population_keys(word: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        resolve(None, [word])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[catalog]\nstrict = false\npopulation.objects = 0\n",
+        "[catalog]\nstrict = false\npopulation = {objects = 0}\n",
+        "[catalog.population]\n\nobjects = 0\n",
+    ],
+)
+def test_population_in_a_file_names_the_line(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError, match="objects = 0") as caught:
+        resolve(path)
+    assert f"{path}:3" in str(caught.value)
+    assert resolve(write(tmp_path, text.replace("= 0", "= 7"))).catalog.population.objects == 7
+
+
+def test_population_and_files_contradict_each_other() -> None:
+    with pytest.raises(ConfigError, match=r"objects = 5.*a\.tle.*contradict") as caught:
+        resolve(None, ["catalog.gp=a.tle", "catalog.population={objects=5}"])
+    assert caught.value.key == "catalog.population"
+    assert caught.value.given == Population(5)
+    files = resolve(None, ["catalog.gp=a.tle"])
+    assert resolve(None, stored_settings(to_toml(files), "results.h5")) == files
+
+
+def test_default_population_is_the_one_of_the_table() -> None:
+    assert resolve().catalog.population.objects == len(reference_population())
+
+
+@pytest.mark.parametrize(
+    ("word", "words"),
+    [
         ("run.days", "section.key=value"),
         ("catalog.gp=[FILE]", "needs quotes"),
         ('run.output="x', "not a TOML value"),
@@ -214,7 +264,6 @@ def test_malformed_override(word: str, words: str) -> None:
         "run.kind=on_demand_operational",
         "run.kind=on_demand_candidate",
         'catalog.ocm=["x.oem"]',
-        "screening.merge=orbit",
     ],
 )
 def test_not_yet(word: str) -> None:
@@ -255,6 +304,7 @@ def test_byte_order_mark_and_crlf(tmp_path: Path) -> None:
         [],
         ["run.days=0.1", 'catalog.primaries=[5, "A \\"B\\"\\\\ \\u0007\\u007f Ω", "ids.txt"]'],
         ['screening.volumes={shape="BOX", r_km=0.4, t_km=44, n_km=51}', "export.cdm=[]"],
+        ["catalog.population={objects=300000}"],
         ["catalog.gp=a.tle", "export.cdm_min_pc=3e-300", "audit.max_pair_steps=0"],
     ],
 )

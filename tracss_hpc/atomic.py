@@ -17,7 +17,7 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.tmp")
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes | memoryview) -> None:
     """Write `content` under a temporary name beside `path`, flush it to disk, then rename."""
     temporary = temporary_name(path)
     try:

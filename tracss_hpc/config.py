@@ -48,6 +48,7 @@ __all__ = [
     "Catalog",
     "Config",
     "Export",
+    "Population",
     "Run",
     "Screening",
     "UniformVolume",
@@ -110,6 +111,7 @@ def resolve(
     }
     config = Config(**sections)
     _refuse_not_yet(config)
+    _refuse_contradictions(config)
     _refuse_area(config.assess)
     return config
 
@@ -187,6 +189,13 @@ class UniformVolume:
     n_km: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Population:
+    """The reference population that is drawn when no file is named."""
+
+    objects: int = 28_488  # of the catalog its table was made from
+
+
 # ---------------------------------------------------------------- the parameter tables
 
 _PATH = text("a path, or blank", blank=True)
@@ -198,6 +207,9 @@ _ID_OR_TEXT = Rule(
 _VOLUME = Rule(
     '{shape = "BOX" | "ELLIPSOID", r_km = R, t_km = T, n_km = N} with half-sizes > 0',
     lambda value: _volume(value),
+)
+_POPULATION = Rule(
+    "{objects = N} with N an integer >= 1 and <= 2000000", lambda value: _population(value)
 )
 
 
@@ -241,6 +253,11 @@ class Catalog:
         "reference",
         word_or("reference", list_of(text("paths or globs"), single=True, empty=False)),
         "TLE, 3LE or OMM files, plain or .gz .xz .zst; reference: the built-in synthetic objects.",
+    )
+    population: Population = parameter(  # noqa: RUF009 (Population is frozen)
+        Population(),
+        _POPULATION,
+        "Objects of gp = reference; more: constellation satellites and debris grow.",
     )
     name: str = parameter(
         "DOD Catalog",
@@ -292,16 +309,16 @@ class Screening:
     merge: str = parameter(
         "none",
         choice("none", "orbit"),
-        "orbit (not yet): one record per revolution for co-moving pairs.",
+        "orbit: of co-moving pairs (below 10 m/s) only the deepest minimum of each revolution.",
     )
     disable: tuple[str, ...] = parameter(
         (),
         list_of(choice(*FILTERS), single=True),
         "Filters switched off by name; never changes the result.",
     )
-    step_s: float = parameter(60.0, number(1.0, 120.0), "Time step of the pair search.", "s")
+    step_s: float = parameter(120.0, number(1.0, 240.0), "Time step of the pair search.", "s")
     segment_s: float = parameter(
-        1440.0, number(60.0, 21600.0), "Length of a polynomial segment of the ephemeris.", "s"
+        2880.0, number(60.0, 21600.0), "Length of a polynomial segment of the ephemeris.", "s"
     )
 
 
@@ -460,8 +477,20 @@ def _refuse_not_yet(config: Config) -> None:
             f"catalog.ocm = {toml_value(config.catalog.ocm)}: not yet; this version screens "
             "element sets (catalog.gp) only"
         )
-    if config.screening.merge != "none":
-        raise NotYetError(f'screening.merge = "{config.screening.merge}": not yet; use "none"')
+
+
+def _refuse_contradictions(config: Config) -> None:
+    """Keys that only mean something without one another."""
+    catalog = config.catalog
+    if catalog.gp != "reference" and catalog.population != Population():
+        raise ConfigError(
+            f"catalog.population = {toml_value(catalog.population)} and catalog.gp = "
+            f"{toml_value(catalog.gp)} contradict each other: the population is drawn for gp = "
+            '"reference" only; leave one of the two out',
+            key="catalog.population",
+            given=catalog.population,
+            allowed='gp = "reference"',
+        )
 
 
 def _refuse_area(assess: Assess) -> None:
@@ -522,7 +551,8 @@ def _line_of(text: str, section: str, name: str = "") -> int:
             here = header[1].strip("\"'")
         word = re.match(r"\s*[\"']?([\w.-]+)[\"']?\s*=", line)
         key = f"{here}.{word[1]}".lstrip(".") if word else ""
-        if key == f"{section}.{name}" if name else here == section or key == section:
+        wanted = f"{section}.{name}".rstrip(".")
+        if f"{key}.".startswith(f"{wanted}.") or (not name and here == section):
             return count
     return 1
 
@@ -573,7 +603,8 @@ def _checked_section(
         try:
             values[field.name] = rule.convert(value)
         except ValueError as error:
-            hint = f" ({error})" if field.name == "volumes" and str(error) else ""
+            told = field.name in ("population", "volumes") and str(error)
+            hint = f" ({error})" if told else ""
             raise ConfigError(
                 f"{key} = {toml_value(value)} ({where}): must be {rule.allowed}{hint}",
                 key=key,
@@ -587,6 +618,20 @@ def _volume(value: object) -> UniformVolume:
     if isinstance(value, UniformVolume):
         return value
     names = ("shape", "r_km", "t_km", "n_km")
+    value = _table(value, names)
+    half_size = number(0.0, open_low=True).convert
+    shape = choice("BOX", "ELLIPSOID").convert(value["shape"])
+    return UniformVolume(shape, *(half_size(value[name]) for name in names[1:]))
+
+
+def _population(value: object) -> Population:
+    if isinstance(value, Population):
+        value = dataclasses.asdict(value)
+    return Population(integer(1, 2_000_000).convert(_table(value, ("objects",))["objects"]))
+
+
+def _table(value: object, names: tuple[str, ...]) -> Mapping[str, Any]:
+    """An inline table with just these keys."""
     if not isinstance(value, Mapping):
         raise ValueError
     for name in value:
@@ -595,9 +640,7 @@ def _volume(value: object) -> UniformVolume:
     for name in names:
         if name not in value:
             raise ValueError(f"it lacks {name}")
-    half_size = number(0.0, open_low=True).convert
-    shape = choice("BOX", "ELLIPSOID").convert(value["shape"])
-    return UniformVolume(shape, *(half_size(value[name]) for name in names[1:]))
+    return value
 
 
 def _check_name(key: str, where: str) -> None:

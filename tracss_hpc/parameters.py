@@ -98,16 +98,19 @@ def number(low: float, high: float = math.inf, *, open_low: bool = False) -> Rul
     return Rule(words if math.isinf(high) else f"{words} and <= {high:g}", convert)
 
 
-def integer(low: int) -> Rule:
-    """An integer >= `low` that 64 bits hold; 2e9 counts as one."""
+def integer(low: int, high: int | None = None) -> Rule:
+    """An integer in [low, high], without `high` what 64 bits hold; 2e9 counts as one."""
 
     def convert(value: object) -> int:
         given = _number_value(value)
         if not given.is_integer() or not low <= given < 2**63:
             raise ValueError
+        if high is not None and given > high:
+            raise ValueError
         return value if isinstance(value, int) else int(given)
 
-    return Rule(f"an integer >= {low} and < 2^63", convert)
+    words = f"an integer >= {low}"
+    return Rule(f"{words} and < 2^63" if high is None else f"{words} and <= {high}", convert)
 
 
 def list_of(item: Rule, *, single: bool = False, empty: bool = True) -> Rule:

@@ -178,6 +178,38 @@ def test_large_populations_grow_constellations_and_debris(catalog: Catalog) -> N
     assert np.sum(regimes == "GEO") < 3_000
 
 
+@pytest.mark.parametrize(
+    ("objects", "per_mille"),
+    [
+        (100_000, {"LEO 1": 207, "LEO 2": 385, "LEO 3": 256, "LEO 4": 71, "HEO": 52, "GEO": 22}),
+        (300_000, {"LEO 1": 207, "LEO 2": 398, "LEO 3": 262, "LEO 4": 69, "HEO": 49, "GEO": 12}),
+    ],
+)
+def test_shares_of_grown_populations(
+    catalog: Catalog, objects: int, per_mille: dict[str, int]
+) -> None:
+    """Table of docs/population.md; MEO and Deep Space are the rest."""
+    large = reference_population(objects)
+    assert len(large) == objects
+    assert large.designator.tolist() == list(range(900_000_001, 900_000_001 + objects))
+    assert len(set(large.name.tolist())) == objects
+    regimes = assign_regimes(large.mean_motion, large.eccentricity)
+    for regime, share in per_mille.items():
+        assert np.mean(regimes == regime) * 1000.0 == pytest.approx(share, abs=2.0), regime
+    # What does not grow: everything that is neither a constellation in LEO nor debris.
+    small = assign_regimes(catalog.mean_motion, catalog.eccentricity)
+    for regime in ("MEO", "GEO", "HEO", "Deep Space"):
+        for kind in ("PAYLOAD", "ROCKET BODY", "UNKNOWN"):
+            before = np.sum((small == regime) & (catalog.object_type == kind))
+            after = np.sum((regimes == regime) & (large.object_type == kind))
+            assert after == pytest.approx(before, rel=0.02, abs=3), (regime, kind)
+
+
+def test_same_size_same_population() -> None:
+    assert digest(reference_population(40_000)) == digest(reference_population(40_000))
+    assert digest(reference_population(40_000)) != digest(reference_population(40_001))
+
+
 @pytest.mark.parametrize(("key", "value"), [("objects", 0), ("objects", -5), ("seed", -1)])
 def test_impossible_requests_are_refused(key: str, value: int) -> None:
     with pytest.raises(ConfigError, match=str(value)) as caught:

@@ -23,6 +23,7 @@ class _Batch:
 
     def __init__(self, motions: Sequence[Motion]) -> None:
         self._motions = motions
+        self.kind = np.full(len(motions), 1, dtype=np.uint8)  # deep-space: anything may jump
 
     def states(self, objects: np.ndarray, t: np.ndarray, start: Epoch) -> tuple[np.ndarray, ...]:
         """As `SGP4Batch.states`."""
@@ -33,6 +34,10 @@ class _Batch:
         code = np.array([states[0] for states in found], dtype=np.uint8).reshape(t.shape)
         r, v = (np.array([states[k] for states in found]).reshape(*t.shape, 3) for k in (1, 2))
         return r, v, code
+
+    def mean_eccentricity(self, objects: np.ndarray, t: np.ndarray, start: Epoch) -> np.ndarray:
+        """As `SGP4Batch.mean_eccentricity`."""
+        return np.full((len(objects), len(t)), np.nan)
 
     def positions(self, objects: np.ndarray, t: np.ndarray, start: Epoch) -> tuple[np.ndarray, ...]:
         """As `SGP4Batch.positions`."""

@@ -15,7 +15,7 @@ from tracss_hpc.constants import MU_KM3_S2
 from tracss_hpc.ephemeris.gp import GPTrajectories, find_ends, make_trajectories
 from tracss_hpc.ephemeris.nodes import Ephemeris, build_ephemeris
 from tracss_hpc.epochs import julian_dates, parse_epoch
-from tracss_hpc.screening.time_slice import PERTURBATION_KM_S2
+from tracss_hpc.kernels import nodes as kernel
 
 REAL_START = parse_epoch("2025-09-01T12:00:00")
 HOURS_6 = 6 * 3600.0
@@ -37,38 +37,55 @@ def sample(catalog: Catalog, per_regime: int) -> Catalog:
     return catalog.take(np.concatenate(rows))
 
 
-def worst_error(trajectories: GPTrajectories, ephemeris: Ephemeris, stop: np.ndarray) -> float:
-    """Largest distance between polynomial and SGP4 at random times [km]."""
+def look_up(ephemeris: Ephemeris, row: int, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (k, 3) of an object from its records, and records (k, RECORD)."""
+    first, last = ephemeris.offset[row], ephemeris.offset[row + 1]
+    at = first + np.searchsorted(ephemeris.begin[first:last], times, side="right") - 1
+    record = ephemeris.record[at]
+    centre, scale, _ = np.frombuffer(
+        np.ascontiguousarray(record[:, 3 * kernel.KEPT + 4 : 3 * kernel.KEPT + 10]).tobytes()
+    ).reshape(-1, 3).T  # fmt: skip
+    x = ((times - centre) * scale)[:, None]
+    power = record[:, : 3 * kernel.KEPT].astype(np.float64).reshape(-1, 3, kernel.KEPT)
+    return np.einsum("sak,sk->sa", power, x ** np.arange(kernel.KEPT)), record
+
+
+def check_against_sgp4(
+    trajectories: GPTrajectories, ephemeris: Ephemeris, stop: np.ndarray
+) -> np.ndarray:
+    """Errors of the records [km] at random times, each within what its record admits."""
     rng = np.random.default_rng(4)
-    times = np.sort(rng.uniform(0.0, HOURS_6, 200))
-    states = ephemeris.states(times)
-    n = len(trajectories)
-    r, _, code = trajectories.states(np.arange(n), np.tile(times, (n, 1)))
-    alive = times[None, :] <= stop[:, None]
-    error = np.linalg.norm(states[:, :3].transpose(2, 0, 1) - r, axis=2)
-    assert (np.isfinite(error) == alive).all()
-    assert (code[alive] == 0).all()
-    return float(error[alive].max())
+    errors = []
+    for row in np.flatnonzero(stop > 0.0).tolist():
+        times = np.sort(rng.uniform(0.0, stop[row], 60))
+        r, record = look_up(ephemeris, row, times)
+        truth, _, code = trajectories.states(np.full(60, row), times)
+        assert not code.any()
+        error = np.linalg.norm(r - truth, axis=1)
+        assert (error <= record[:, 3 * kernel.KEPT]).all()
+        errors.append(error.max())
+    return np.array(errors)
 
 
-@pytest.mark.parametrize("segment_s", [720.0, 1440.0, 2000.0])
-def test_within_a_decimetre_of_sgp4_planted(segment_s: float) -> None:
+@pytest.mark.parametrize("segment_s", [720.0, 2000.0, 2880.0])
+def test_within_metres_of_sgp4_planted(segment_s: float) -> None:
     problem = planted_problem()
     stop = np.minimum(HOURS_6, problem.end_s - 1.0)
     ephemeris = build_ephemeris(problem.trajectories, 0.0, stop, segment_s=segment_s)
-    assert worst_error(problem.trajectories, ephemeris, stop) < 1e-4
-    assert ephemeris.error_km.max() < 1e-4
+    errors = check_against_sgp4(problem.trajectories, ephemeris, stop)
+    assert errors.max() < 0.02
+    assert np.median(errors) < 0.003
     calm = np.isinf(problem.end_s)
-    assert ephemeris.error_km[calm].max() < 1e-6
+    assert ephemeris.error_km[calm].max() < 1e-3
 
 
-def test_within_a_decimetre_of_sgp4_in_every_regime(real: Catalog) -> None:
+def test_within_metres_of_sgp4_in_every_regime(real: Catalog) -> None:
     some = sample(real, 60)
     trajectories = make_trajectories(some, REAL_START)
     end, _ = find_ends(trajectories, HOURS_6)
     stop = np.minimum(HOURS_6, end - 1.0)
     ephemeris = build_ephemeris(trajectories, 0.0, stop)
-    assert worst_error(trajectories, ephemeris, stop) < 1e-4
+    assert np.median(check_against_sgp4(trajectories, ephemeris, stop)) < 0.005
 
 
 def test_bound_on_all_but_the_two_body_acceleration(real: Catalog) -> None:
@@ -76,6 +93,7 @@ def test_bound_on_all_but_the_two_body_acceleration(real: Catalog) -> None:
     some = sample(real, 150)
     trajectories = make_trajectories(some, REAL_START)
     end, _ = find_ends(trajectories, HOURS_6)
+    ephemeris = build_ephemeris(trajectories, 0.0, np.minimum(HOURS_6, end - 1.0))
     n, h = len(some), 5.0
     rng = np.random.default_rng(6)
     t = rng.uniform(60.0, HOURS_6 - 60.0, (n, 40))
@@ -83,11 +101,12 @@ def test_bound_on_all_but_the_two_body_acceleration(real: Catalog) -> None:
     r, _, _ = trajectories.states(np.arange(n), at)
     r = r.reshape(n, 40, 3, 3)
     acceleration = (r[:, :, 2] - 2.0 * r[:, :, 1] + r[:, :, 0]) / h**2
-    # The second difference differs from r'' by h^2/12 r'''', near 1e-7 km/s^2 in a low orbit.
+    # A second difference errs by h^2/12 times the fourth derivative: 1e-7 km/s^2 in a low orbit.
     radius = np.linalg.norm(r[:, :, 1], axis=2, keepdims=True)
     other = np.linalg.norm(acceleration + MU_KM3_S2 * r[:, :, 1] / radius**3, axis=2)
-    other[t > end[:, None] - 3600.0] = 0.0  # the last hour before decay is looked at elsewhere
-    assert other.max() < PERTURBATION_KM_S2
+    for row in np.flatnonzero(end > HOURS_6).tolist():
+        _, record = look_up(ephemeris, row, t[row])
+        assert (other[row] <= record[:, 3 * kernel.KEPT + 2] + 2e-7).all()
     assert other.max() > 1e-6
 
 
@@ -101,7 +120,7 @@ def test_jumps_are_found_at_the_same_time_by_any_segments(jumping: Catalog) -> N
     trajectories = make_trajectories(jumping, REAL_START)
     stop = np.full(2, 10 * 86400.0)
     found = []
-    for segment_s in (720.0, 1440.0, 2000.0):
+    for segment_s in (720.0, 1440.0, 2880.0):
         jumps = build_ephemeris(trajectories, -2.0, stop, segment_s=segment_s).jumps
         order = np.argsort(jumping.designator[jumps.objects])
         assert jumping.designator[jumps.objects][order].tolist() == [14659, 25638]
@@ -135,10 +154,10 @@ def test_both_sides_of_a_jump_are_followed(jumping: Catalog) -> None:
     for row, t in zip(ephemeris.jumps.objects, ephemeris.jumps.t, strict=True):
         times = t + np.array([-60.0, -1.0, -0.002, 0.0, 1.0, 60.0])
         r, _, _ = trajectories.states(np.full(6, row), times)
-        np.testing.assert_allclose(ephemeris.states(times)[:, :3, row], r, atol=1e-4)
+        np.testing.assert_allclose(look_up(ephemeris, row, times)[0], r, atol=5e-3)
 
 
-@pytest.mark.parametrize("segment_s", [720.0, 1440.0])
+@pytest.mark.parametrize("segment_s", [720.0, 2880.0])
 def test_an_error_inside_the_interval_ends_the_object_there(segment_s: float) -> None:
     problem = planted_problem()
     n = len(problem.end_s)
@@ -159,10 +178,9 @@ def test_objects_without_an_interval_have_no_segments() -> None:
     ephemeris = build_ephemeris(problem.trajectories, 0.0, stop)
     assert (np.diff(ephemeris.offset)[3:] == 0).all()
     assert np.isinf(ephemeris.start[3:]).all()
-    assert np.isfinite(ephemeris.states(np.array([0.0, 300.0, 600.0]))[:, :, :3]).all()
+    assert np.isfinite(ephemeris.record[:, : 3 * kernel.KEPT]).all()
     none = build_ephemeris(problem.trajectories, 0.0, np.full(n, -np.inf))
-    assert len(none.begin) == 0
-    assert np.isnan(none.states(np.array([0.0]))).all()
+    assert len(none.begin) == len(none.record) == 0
 
 
 def test_epochs_have_no_rounding_of_a_lone_julian_date() -> None:

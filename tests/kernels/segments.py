@@ -7,34 +7,39 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tracss_hpc.ephemeris.nodes import Ephemeris, build_ephemeris
 from tracss_hpc.ephemeris.steps import StepWalker
 
 MU = 398600.4418
-TERMS = 13
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Segments:
-    """The arrays of an Ephemeris."""
+class KeplerTrajectories:
+    """Two-body motion in the form of GPTrajectories, as far as ephemeris and minima need it."""
 
-    offset: NDArray[np.int64]
-    begin: Array
-    mid: Array
-    inv_half: Array
-    coef: Array
-    stop: Array
+    elements: Array
 
     def __len__(self) -> int:
-        return len(self.stop)
+        return len(self.elements)
 
     @property
-    def start(self) -> Array:
-        """Begin of each object's first segment; inf without any."""
-        has = self.offset[1:] > self.offset[:-1]
-        return np.array(
-            [self.begin[k] if h else np.inf for k, h in zip(self.offset, has, strict=False)]
-        )
+    def mean_motion(self) -> Array:
+        """Mean motion [rad/s]."""
+        return np.sqrt(MU / self.elements[:, 0] ** 3)
+
+    @property
+    def smooth(self) -> NDArray[np.bool_]:
+        """Nothing jumps."""
+        return np.ones(len(self), dtype=bool)
+
+    def positions(self, objects: NDArray[np.integer], t: Array) -> tuple[Array, NDArray[np.uint8]]:
+        """As `GPTrajectories.positions`."""
+        r = np.stack([
+            kepler_states(self.elements[row][None], times)[:, :3, 0].T
+            for row, times in zip(objects.tolist(), t, strict=True)
+        ])  # fmt: skip
+        return np.ascontiguousarray(r), np.zeros(t.shape, dtype=np.uint8)
 
 
 def random_orbits(rng: np.random.Generator, n: int, *, eccentric: float = 0.3) -> Array:
@@ -68,28 +73,15 @@ def kepler_states(elements: Array, t: Array) -> Array:
     return np.concatenate([r, v], axis=1)
 
 
-def fit(elements: Array, start: float, stop: float, length: float) -> Segments:
-    """Segments of about `length` through two-body motion, one more each for every second orbit."""
-    x = -np.cos(np.pi * np.arange(TERMS) / (TERMS - 1))
-    matrix = np.linalg.inv(np.polynomial.chebyshev.chebvander(x, TERMS - 1))
-    offset, begin, mid, half, coef = [0], [], [], [], []
-    for k, row in enumerate(elements):
-        edges = np.linspace(start, stop, int(np.ceil((stop - start) / length)) + 1 + k % 2)
-        middle, width = 0.5 * (edges[1:] + edges[:-1]), 0.5 * np.diff(edges)
-        begin += edges[:-1].tolist()
-        mid += middle.tolist()
-        half += width.tolist()
-        r = kepler_states(row[None], (middle[:, None] + width[:, None] * x).ravel())[:, :3, 0]
-        coef.append(np.einsum("ks,msc->mck", matrix, r.reshape(-1, TERMS, 3)))
-        offset.append(len(begin))
-    return Segments(
-        np.array(offset, dtype=np.int64), np.array(begin), np.array(mid), 1.0 / np.array(half),
-        np.ascontiguousarray(np.concatenate(coef)), np.full(len(elements), float(stop)),
-    )  # fmt: skip
+def fit(elements: Array, start: float, stop: float | Array, length: float) -> Ephemeris:
+    """Segments of about `length` (for a low orbit) through two-body motion."""
+    stops = np.broadcast_to(np.asarray(stop, dtype=np.float64), len(elements)).copy()
+    trajectories = KeplerTrajectories(elements)
+    return build_ephemeris(trajectories, start, stops, segment_s=length)  # type: ignore[arg-type]
 
 
-def planes_of(elements: Array, edges: Array, perturbation: float = 5e-4) -> NDArray[np.float32]:
-    """Planes (k, 10, n) of the steps between `edges`, from segments of about two minutes."""
+def lines_of(elements: Array, edges: Array) -> NDArray[np.float32]:
+    """Lines (k, n rounded up to 16, 16) of the steps between `edges`, segments of two minutes."""
     length = min(130.0, float(edges[-1] - edges[0]))
-    walker = StepWalker(fit(elements, edges[0], edges[-1], length), perturbation)  # type: ignore
-    return walker.advance(np.asarray(edges, dtype=np.float64))[:, :, : len(elements)].copy()
+    walker = StepWalker(fit(elements, edges[0], edges[-1], length))
+    return walker.advance(np.asarray(edges, dtype=np.float64)).copy()

@@ -7,64 +7,79 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from tests.kernels.segments import MU, fit, kepler_states, planes_of, random_orbits
+from tests.kernels.segments import (
+    MU,
+    KeplerTrajectories,
+    fit,
+    kepler_states,
+    lines_of,
+    random_orbits,
+)
 from tests.kernels.test_close_approach import crossing
 from tests.kernels.test_neighbours import Step
-from tracss_hpc.ephemeris import steps
+from tracss_hpc.ephemeris import nodes, steps
 from tracss_hpc.kernels import SUPPORTED_LEVELS, load
 
 
 def run_nodes(kernel: ModuleType) -> list[np.ndarray]:
-    rng = np.random.default_rng(1)
-    n = 37
-    s = fit(random_orbits(rng, n), 0.0, 3000.0, 300.0)
-    out = np.empty((200, 6, n))
-    kernel.evaluate(
-        s.offset, s.begin, s.mid, s.inv_half, s.coef, s.stop, np.linspace(0, 3000, 200), out
-    )
-    return [out]
+    elements = random_orbits(np.random.default_rng(1), 37)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nodes, "kernel", kernel)
+        s = fit(elements, 0.0, 3000.0, 700.0)
+        return [s.record, s.begin, s.error_km]
 
 
 def run_steps(kernel: ModuleType) -> list[np.ndarray]:
-    s = fit(random_orbits(np.random.default_rng(1), 500), 0.0, 3000.0, 300.0)
-    s.stop[7] = 1000.0
+    stop = np.full(500, 3000.0)
+    stop[7] = 1000.0
+    s = fit(random_orbits(np.random.default_rng(1), 500), 0.0, stop, 300.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(steps, "kernel", kernel)
-        walker = steps.StepWalker(s, 5e-4)  # type: ignore[arg-type]
+        walker = steps.StepWalker(s)
         return [walker.advance(np.linspace(a, a + 1500.0, 26)).copy() for a in (0.0, 1500.0)]
 
 
 def run_neighbours(kernel: ModuleType) -> list[np.ndarray]:
+    """The pairs sorted: a level with wider vectors finds them in another order."""
     step = Step(np.random.default_rng(2), 700)
     pairs, tested = np.empty((60_000, 2), dtype=np.int32), np.zeros(1, dtype=np.int64)
     count = kernel.find_pairs(
-        step.plane, step.pad, step.rho, 30.0, pairs, tested, kernel.make_scratch(700)
+        step.line, step.pad, step.rho, 30.0, MU, pairs, tested, kernel.make_scratch(700)
     )
     assert 100 < count < len(pairs)
-    return [pairs[:count], tested]
+    pairs = pairs[:count]
+    return [pairs[np.lexsort(pairs.T)], tested]
 
 
 def run_close_approach(kernel: ModuleType) -> list[np.ndarray]:
     rng = np.random.default_rng(3)
     n = 120
     elements = crossing(rng, n)
-    s = fit(elements, 0.0, 800.0, 130.0)
-    plane = planes_of(elements, np.array([370.0, 430.0]))[0]
+    line = lines_of(elements, np.array([370.0, 430.0]))[0]
+    ephemeris = fit(elements, 370.0, 430.0, 60.0)
+    walker = steps.StepWalker(ephemeris)
+    walker.advance(np.array([370.0, 430.0]))
     pairs = np.arange(2 * n, dtype=np.int32).reshape(n, 2)
     rho, half = np.full(2 * n, 43.0, dtype=np.float32), np.full((2 * n, 3), 24.5)
     kept, guess, passed = np.empty(n, dtype=np.int32), np.empty(n), np.zeros(2, dtype=np.int64)
-    count = kernel.filter_pairs(
-        pairs, n, plane, rho, 30.0, MU, 5e-4, kept, guess, passed, True, True
-    )
-    found, t = np.zeros((2 * n, 2), dtype=np.int32), np.zeros(2 * n)
-    number = 0
-    for start in (guess[:count], guess[:0]):  # Newton, halving
-        number += kernel.find_minima(
-            pairs, kept[:count], start, 370.0, 430.0, s.offset, s.offset, s.begin, s.mid,
-            s.inv_half, s.coef, half, rho, True, MU, 5e-4, found[number:], t[number:], True,
+    count = kernel.filter_pairs(pairs, n, line, rho, 30.0, MU, kept, guess, passed)
+    count = kernel.dismiss_pairs(
+        pairs, count, line, 370.0, 430.0, ephemeris.offset, walker.segment, ephemeris.record,
+        half, rho, True, MU, kept, guess,
+    )  # fmt: skip
+    some = pairs[kept[:count]]
+    times = np.tile(400.0 + 30.0 * kernel.NODE_X, (2 * count, 1))
+    r, _ = KeplerTrajectories(elements).positions(some.ravel(), times)
+    out: list[np.ndarray] = [kept[:count], guess[:count], passed]
+    for start in (400.0 + guess[:count], np.full(count, np.nan)):  # Newton, halving
+        rows, t = np.zeros(n, dtype=np.int32), np.zeros(n)
+        number, _ = kernel.find_minima(
+            some, r.reshape(count, 2, 3, -1), np.full(count, 370.0), np.full(count, 430.0), start,
+            half, rho, True, 2.0, rows, t, np.empty(count, dtype=np.int32),
         )  # fmt: skip
-    assert number > 20
-    return [kept[:count], guess[:count], passed, found, t]
+        assert number > 10
+        out += [rows, t]
+    return out
 
 
 def run_brute(kernel: ModuleType) -> list[np.ndarray]:

@@ -216,7 +216,6 @@ WORDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "kind-later": (("run.kind=on_demand_candidate",), ("run.kind", "not yet", "payload_vs_all")),
     "ocm-later": (('catalog.ocm=["a.ocm"]',), ("catalog.ocm", "not yet", "catalog.gp")),
-    "merge-later": (("screening.merge=orbit",), ("screening.merge", "not yet", '"none"')),
     "output-is-file": (("run.output=ids.txt",), ("run.output = 'ids.txt' is a file",)),
     "output-below-file": (("run.output=ids.txt/a",), ("'ids.txt/a' cannot be made",)),
     "output-in-proc": (("run.output=/proc/none/a",), ("'/proc/none/a' cannot be made",)),

@@ -24,7 +24,7 @@ from tracss_hpc.assess.metrics import MetricMethods, risk_metrics
 from tracss_hpc.assess.nc2d import NC2D_STATUS, nc2d_hall
 from tracss_hpc.assess.usage import doubtful_rows, select_nc2d_rows
 
-__all__ = ["NC2D_ROW_STATUS", "NC2D_SKIPPED", "RiskSettings", "risk_columns"]
+__all__ = ["NC2D_ROW_STATUS", "NC2D_SKIPPED", "RiskSettings", "fill_nc2d", "risk_columns"]
 
 Array = NDArray[np.float64]
 
@@ -135,9 +135,13 @@ def risk_columns(
         "correlated": encounters.correlated.astype(np.uint8),
     }
     doubtful = doubtful_rows(bounds, states[0], states[1], km2[0], km2[1], encounters.sigma_z_km)
-    columns |= _nc2d_columns(
-        doubtful, metrics["dilution_pc_max"], states, km2, encounters.hbr_km, responses, chosen
-    )
+    asks = doubtful & (metrics["dilution_pc_max"] >= chosen.nc2d_min_pcmax)
+    columns |= {
+        "in_doubt": doubtful.astype(np.uint8),
+        "nc2d": np.full(len(hbr), np.nan),
+        "inaccurate": np.full(len(hbr), np.nan, dtype=np.float32),
+        "nc2d_status": np.where(asks, NC2D_SKIPPED, -1).astype(np.int8),
+    }
     columns |= _consequence_columns(
         encounters, metrics["collision_probability"], tca_s, mass1_kg, mass2_kg, chosen
     )
@@ -155,7 +159,54 @@ def risk_columns(
             columns[f"{sat}_relative_velocity_{axis}"] = velocity[:, k] * _KM_TO_M
             columns[f"{sat}_sigma_{axis}"] = sigma[:, k]
         columns[f"{sat}_covariance"] = covariance
-    return {name: np.ascontiguousarray(column) for name, column in columns.items()}
+    columns = {name: np.ascontiguousarray(column) for name, column in columns.items()}
+    fill_nc2d(columns, states[0], states[1], chosen, responses_km=responses)
+    return columns
+
+
+def fill_nc2d(
+    columns: dict[str, NDArray[Any]],
+    state1: ArrayLike,
+    state2: ArrayLike,
+    settings: RiskSettings,
+    *,
+    responses_km: tuple[ArrayLike, ArrayLike] | None = None,
+) -> None:
+    """Fill Nc2D in place for rows that ask for it, the `settings.nc2d_max` riskiest.
+
+    Parameters
+    ----------
+    columns : dict of str to ndarray
+        Of `risk_columns`. A row asks by `nc2d_status` = `NC2D_SKIPPED`, as all that qualify do
+        after `nc2d_max` = 0: so a batch can be assessed in parts under one limit.
+    state1, state2, responses_km
+        As `risk_columns`; `responses_km` only with `settings.dcp`.
+    settings : RiskSettings
+    """
+    asks = columns["nc2d_status"] == NC2D_SKIPPED
+    rows, _ = select_nc2d_rows(
+        asks,
+        columns["dilution_pc_max"],
+        min_pcmax=settings.nc2d_min_pcmax,
+        max_rows=settings.nc2d_max,
+    )
+    if not len(rows):
+        return
+    responses = None
+    if responses_km is not None and settings.dcp:
+        first, second = _arrays(*responses_km)
+        responses = (first[rows], second[rows])
+    curved = nc2d_hall(
+        np.asarray(state1)[rows],
+        np.asarray(state2)[rows],
+        columns["sat1_covariance"][rows] * _M2_TO_KM2,
+        columns["sat2_covariance"][rows] * _M2_TO_KM2,
+        columns["combined_hbr"][rows] * _M_TO_KM,
+        responses_km=responses,
+    )
+    columns["nc2d"][rows] = [float(f"{value:.{_NC2D_DIGITS}g}") for value in curved.nc2d.tolist()]
+    columns["inaccurate"][rows] = _single(np.round(curved.inaccurate, _INACCURATE_DECIMALS))
+    columns["nc2d_status"][rows] = curved.status
 
 
 def _arrays(first: ArrayLike, second: ArrayLike) -> tuple[Array, Array]:
@@ -185,41 +236,6 @@ def _bound_columns(bounds: EncounterBounds) -> dict[str, NDArray[Any]]:
         "tau1": _single(bounds.tau1_s),
         "extended": _single(bounds.extended),
         "offset": _single(bounds.offset),
-    }
-
-
-def _nc2d_columns(
-    doubtful: NDArray[np.bool_],
-    pc_max: Array,
-    states: tuple[Array, Array],
-    covariances_km2: tuple[Array, Array],
-    hbr_km: Array,
-    responses_km: tuple[Array, Array] | None,
-    settings: RiskSettings,
-) -> dict[str, NDArray[Any]]:
-    """Columns nc2d, inaccurate, in_doubt and nc2d_status."""
-    n = len(doubtful)
-    rows, skipped = select_nc2d_rows(
-        doubtful, pc_max, min_pcmax=settings.nc2d_min_pcmax, max_rows=settings.nc2d_max
-    )
-    nc2d, inaccurate = np.full(n, np.nan), np.full(n, np.nan, dtype=np.float32)
-    status = np.full(n, -1, dtype=np.int8)
-    if skipped:
-        status[doubtful & (pc_max >= settings.nc2d_min_pcmax)] = NC2D_SKIPPED
-    if len(rows):
-        responses = (responses_km[0][rows], responses_km[1][rows]) if responses_km else None
-        curved = nc2d_hall(
-            states[0][rows], states[1][rows], covariances_km2[0][rows], covariances_km2[1][rows],
-            hbr_km[rows], responses_km=responses,
-        )  # fmt: skip
-        nc2d[rows] = [float(f"{value:.{_NC2D_DIGITS}g}") for value in curved.nc2d.tolist()]
-        inaccurate[rows] = _single(np.round(curved.inaccurate, _INACCURATE_DECIMALS))
-        status[rows] = curved.status
-    return {
-        "in_doubt": doubtful.astype(np.uint8),
-        "nc2d": nc2d,
-        "inaccurate": inaccurate,
-        "nc2d_status": status,
     }
 
 

@@ -17,8 +17,8 @@ from sgp4.api import WGS72, Satrec
 
 from tracss_hpc.catalog.catalog import Catalog
 from tracss_hpc.constants import DAY_S
-from tracss_hpc.ephemeris.sgp4_batch import SGP4Batch, batch_of_records
-from tracss_hpc.epochs import Epoch, julian_dates
+from tracss_hpc.ephemeris.sgp4_batch import NEAR_EARTH, SGP4Batch, batch_of_records
+from tracss_hpc.epochs import Epoch
 
 __all__ = ["DIVERGED", "GPTrajectories", "find_end", "find_ends", "make_trajectories"]
 
@@ -44,7 +44,7 @@ class GPTrajectories:
     start : Epoch
         Run start; all times are seconds since it.
     records : list of Satrec
-        One record of python-sgp4 per object: its elements, and its mean eccentricity at a time.
+        One record of python-sgp4 per object: its elements.
     mean_motion : ndarray, shape (n,)
         Mean motion [rad/s], for choosing node spacings.
     """
@@ -86,6 +86,17 @@ class GPTrajectories:
     ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
         """Positions (m, 3, q) [km] and codes (m, q) alone, by axis: what a fit wants."""
         return self._batch.positions(np.asarray(objects), t, self.start)
+
+    def mean_eccentricity(
+        self, objects: NDArray[np.integer], t: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """SGP4's mean eccentricity (m, q) of objects (m,) at times (q,) [s], before its clamp."""
+        return self._batch.mean_eccentricity(objects, t, self.start)
+
+    @property
+    def smooth(self) -> NDArray[np.bool_]:
+        """Objects that SGP4 moves without jumps: the near-earth ones (periods below 225 min)."""
+        return np.asarray(self._batch.kind == NEAR_EARTH)
 
     @cached_property
     def _batch(self) -> SGP4Batch:
@@ -161,17 +172,20 @@ def find_ends(
     if not len(rows):
         return end, code
     coarse = _times(0.0, float(spans.max()), _SCAN_COARSE_S)
+    # Both ends of all: the resonance integrator then makes its steps in one go, for later too.
+    everybody = np.arange(len(trajectories))
+    trajectories.states(everybody, np.broadcast_to(coarse[[0, -1]], (len(everybody), 2)))
     for begin in range(0, len(rows), _SCAN_OBJECTS):
         part = rows[begin : begin + _SCAN_OBJECTS]
         error, perigee_km = _scan(trajectories, part, coarse)
         risk = (error != 0) | (perigee_km < _RISK_PERIGEE_KM)
-        for k, row in enumerate(part):
-            span = float(spans[begin + k])
-            looks = coarse[coarse < span + _SCAN_COARSE_S]
-            at_risk = risk[k, : len(looks)] | _eccentricity_vanishes(trajectories, row, looks)
-            if at_risk.any():
-                first = max(float(looks[np.argmax(at_risk)]) - _SCAN_COARSE_S, 0.0)
-                end[begin + k], code[begin + k] = _first_bad(trajectories, row, first, span)
+        risk |= _eccentricity_vanishes(trajectories, part, coarse)
+        risk &= coarse < spans[begin : begin + len(part), None] + _SCAN_COARSE_S
+        for k in np.flatnonzero(risk.any(axis=1)):
+            first = max(float(coarse[np.argmax(risk[k])]) - _SCAN_COARSE_S, 0.0)
+            end[begin + k], code[begin + k] = _first_bad(
+                trajectories, part[k], first, float(spans[begin + k])
+            )
     return end, code
 
 
@@ -216,30 +230,31 @@ def _scan(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Error codes (DIVERGED included) and osculating perigee distances [km], (rows, times)."""
     r, v, error = trajectories.states(rows, np.broadcast_to(t, (len(rows), len(t))))
-    error[(error == 0) & ~((r * r).sum(axis=2) < _FARTHEST_KM**2)] = DIVERGED
-    return error, _perigee_km(r, v)
+    r2, v2, rv = (np.einsum("ijk,ijk->ij", a, b) for a, b in ((r, r), (v, v), (r, v)))
+    error[(error == 0) & ~(r2 < _FARTHEST_KM**2)] = DIVERGED
+    return error, _perigee_km(r2, v2, rv)
 
 
 def _eccentricity_vanishes(
-    trajectories: GPTrajectories, row: int, t: NDArray[np.float64]
+    trajectories: GPTrajectories, rows: NDArray[np.integer], t: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Where SGP4's mean eccentricity is at its lower clamp of 1e-6, in orbits drag circularises."""
-    record = trajectories.records[row]
-    clamped = np.zeros(len(t), dtype=bool)
-    if record.ecco > _SMALL_ECCENTRICITY or abs(record.bstar) < _LARGE_BSTAR:
-        return clamped
-    jd, fr = julian_dates(trajectories.start, t)
-    for k, (day, fraction) in enumerate(zip(jd.tolist(), fr.tolist(), strict=True)):
-        record.sgp4(day, fraction)
-        clamped[k] = record.em <= _CLAMPED_ECCENTRICITY
+    records = [trajectories.records[row] for row in rows]
+    some = [
+        record.ecco <= _SMALL_ECCENTRICITY and abs(record.bstar) >= _LARGE_BSTAR
+        for record in records
+    ]
+    clamped = np.zeros((len(rows), len(t)), dtype=bool)
+    clamped[some] = trajectories.mean_eccentricity(rows[some], t) <= _CLAMPED_ECCENTRICITY
     return clamped
 
 
-def _perigee_km(r: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Osculating perigee distance [km] (WGS-72 mu, as SGP4)."""
+def _perigee_km(
+    r2: NDArray[np.float64], v2: NDArray[np.float64], rv: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Osculating perigee distance [km] (WGS-72 mu, as SGP4) from |r|^2, |v|^2 and r . v."""
     mu = 398600.8
-    radius = np.linalg.norm(r, axis=-1)
-    energy = 0.5 * (v * v).sum(-1) - mu / radius
-    w2 = (np.cross(r, v) ** 2).sum(-1)
+    energy = 0.5 * v2 - mu / np.sqrt(r2)
+    w2 = r2 * v2 - rv * rv
     e = np.sqrt(np.maximum(0.0, 1.0 + 2.0 * energy * w2 / mu**2))
     return np.asarray(w2 / mu / (1.0 + e))

@@ -1,15 +1,17 @@
-"""Trajectories as piecewise Chebyshev polynomials: one form for every source of motion.
+"""Trajectories as piecewise polynomials: one form for every source of motion.
 
-Fed by a propagator (gp.py); feeds the screening kernels, which never call the propagator. Each
-object's interval is cut into segments; SGP4 is evaluated at the Chebyshev-Lobatto nodes of a
+Fed by a propagator (gp.py); feeds the pair search (steps.py), which never calls the propagator.
+Each object's interval is cut into segments; SGP4 is evaluated at the Chebyshev-Lobatto nodes of a
 segment and the series through them is kept when it is good, else the segment is halved:
 
     begin        good: keep              bad: halve, again and again
       |---o--o---o---o--o---|      |--o-o-o--|-o-o-o-|    until SHORTEST: then there is a jump;
-      base segment ~ 1/16 turn      near an HEO perigee   locate it to 1 ms, start a new segment
+      base segment ~ 1/2 turn      near an HEO perigee    locate it to 1 ms, start a new segment
 
 Good means: the last two coefficients are below the tolerance, and the series meets SGP4 at a check
-time between two nodes. The largest difference at the check times is stored per object.
+time between two nodes. The largest difference at the check times is stored per object. The pair
+search needs metres (minima are solved on SGP4 itself, see screening/minima.py), so the tolerance is
+a metre; that of a deep-space object is 0.2 mm, since SDP4 jumps and jumps must be seen.
 """
 
 from __future__ import annotations
@@ -26,32 +28,35 @@ from tracss_hpc.kernels import nodes as kernel
 
 __all__ = ["Discontinuities", "Ephemeris", "build_ephemeris"]
 
-TERMS = 13  # Chebyshev coefficients a segment
-TOLERANCE_KM = 2e-7  # of the last two coefficients, and of the difference at the check time
+TERMS: int = kernel.NODES
+#: Tolerance of the last two coefficients, and of the difference at the check time [km].
+SMOOTH_TOLERANCE_KM, JUMP_TOLERANCE_KM = 1e-3, 1e-5
 SHORTEST_S = 20.0  # a segment this short that still misses the tolerance holds a jump
 LISTED_JUMP_KM = 1e-3  # discontinuities from this size on are listed and treated one-sidedly
 _REFERENCE_MEAN_MOTION = 2.0 * np.pi * 15.0 / 86400.0  # rad/s, of a low orbit: base segment
 _CHECK_X = 0.12  # check time, between two nodes near the middle where Lobatto errors are large
+_BLOCK = 2048  # segments: 0.7 MB of samples
 
-_J = np.arange(TERMS)
-_X = -np.cos(np.pi * _J / (TERMS - 1))  # nodes, increasing
+_X = -np.cos(np.pi * np.arange(TERMS) / (TERMS - 1))  # nodes, increasing
 _SAMPLE_X = np.append(_X, _CHECK_X)
-_FIT = np.linalg.inv(np.polynomial.chebyshev.chebvander(_X, TERMS - 1))
-_FIT_BY_NODE = np.ascontiguousarray(_FIT.T)  # row j: what node j adds to each coefficient
-_BLOCK = 2048  # segments: 0.9 MB of samples
-_X_FORCE = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])  # where the acceleration is looked at
-_POSITION = np.ascontiguousarray(np.polynomial.chebyshev.chebvander(_X_FORCE, TERMS - 1))
-_SECOND = np.array(
-    [
-        [np.polynomial.chebyshev.chebval(x, np.polynomial.chebyshev.chebder(row, 2)) for row in
-         np.eye(TERMS)]
-        for x in _X_FORCE
-    ]
-)  # fmt: skip
-_VELOCITY_CHANGE = 2.0 * np.where(_J % 2 == 0, _J**2, 0.0)  # T_k'(1) - T_k'(-1)
-_BOOLE = np.array([7.0, 32.0, 12.0, 32.0, 7.0]) / 90.0  # Boole's weights for a mean over _X_FORCE
-_KINK_H_S = 30.0  # half of the usual step of the pair search
-_CHECK_ROW = np.polynomial.chebyshev.chebvander(np.array([_CHECK_X]), TERMS - 1)[0]
+
+
+def _matrix() -> NDArray[np.float64]:
+    """What a sample of 1 at node j (row j) adds to each column that the kernel wants."""
+    cheb = np.polynomial.chebyshev
+    keep = kernel.KEPT
+    fit = np.linalg.inv(cheb.chebvander(_X, TERMS - 1))  # coefficients x nodes
+    power = np.zeros((keep, TERMS))
+    for k in range(keep):
+        power[: k + 1, k] = cheb.cheb2poly(np.eye(keep)[k, : k + 1])
+    second = np.stack([cheb.chebval(_X, cheb.chebder(row, 2)) for row in np.eye(TERMS)], axis=1)
+    rows = [power @ fit, fit[-2:], cheb.chebvander(np.array([_CHECK_X]), TERMS - 1) @ fit]
+    columns = np.concatenate([*rows, second @ fit]).T
+    spare = kernel.MATRIX_WIDTH - columns.shape[1]
+    return np.ascontiguousarray(np.pad(columns, ((0, 0), (0, spare))))
+
+
+_MATRIX = _matrix()
 
 
 @dataclass(frozen=True)
@@ -70,16 +75,15 @@ class Ephemeris:
     Attributes
     ----------
     offset : ndarray of int64, shape (n + 1,)
-    begin, mid, inv_half : ndarray, shape (m,)
-        Start, middle [s since run start] and inverse half length [1/s] of each segment.
-    coef : ndarray, shape (m, 3, terms)
-        Chebyshev coefficients of the TEME position [km].
+    begin : ndarray, shape (m,)
+        Start of each segment [s since run start].
+    record : ndarray of float32, shape (m, kernel.RECORD_WIDTH)
+        Power series of the TEME position, what it errs by, and a bound of the acceleration beside
+        the two-body one; see cython/nodes.pyx.
     stop : ndarray, shape (n,)
         End of each object's last segment [s]; -inf for an object without segments.
     error_km : ndarray, shape (n,)
         Largest difference to the propagator at the check times [km].
-    perturbation_km_s2 : ndarray, shape (m,)
-        Acceleration of each segment beside the two-body one [km/s^2]: the filters rest on a bound.
     early : ndarray of int64
         Objects that ended before the time they were asked for; their `stop` says when.
     jumps : Discontinuities
@@ -87,12 +91,9 @@ class Ephemeris:
 
     offset: NDArray[np.int64]
     begin: NDArray[np.float64]
-    mid: NDArray[np.float64]
-    inv_half: NDArray[np.float64]
-    coef: NDArray[np.float64]
+    record: NDArray[np.float32]
     stop: NDArray[np.float64]
     error_km: NDArray[np.float64]
-    perturbation_km_s2: NDArray[np.float64]
     early: NDArray[np.int64]
     jumps: Discontinuities
 
@@ -107,21 +108,13 @@ class Ephemeris:
         first[has] = self.begin[self.offset[:-1][has]]
         return first
 
-    def states(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
-        """States of all objects at increasing `times` [s]: (k, 6, n), NaN outside an interval."""
-        out = np.empty((len(times), 6, len(self)))
-        kernel.evaluate(
-            self.offset, self.begin, self.mid, self.inv_half, self.coef, self.stop, times, out
-        )
-        return out
-
 
 def build_ephemeris(
     trajectories: GPTrajectories,
     start_s: float,
     stop_s: NDArray[np.float64],
     *,
-    segment_s: float = 1440.0,
+    segment_s: float = 2880.0,
 ) -> Ephemeris:
     """Fit polynomials to SGP4 over [start_s, stop_s[i]] of each object i.
 
@@ -138,7 +131,7 @@ def build_ephemeris(
     Returns
     -------
     Ephemeris
-        Within TOLERANCE_KM of SGP4 at the check times, except next to listed jumps.
+        Within the tolerance of SGP4 at the check times, except next to listed jumps.
 
     Notes
     -----
@@ -156,8 +149,9 @@ def build_ephemeris(
     begin = start_s + number * width
     end = np.where(number + 1 == pieces[objects], stop_s[objects], begin + width)
 
-    done: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]] = []
-    coefs: list[tuple[NDArray[np.float64], NDArray[np.int64]]] = []  # series; which of them count
+    done: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
+    records: list[tuple[NDArray[np.float32], NDArray[np.int64]]] = []  # and which of them count
+    tolerance = np.where(trajectories.smooth, SMOOTH_TOLERANCE_KM, JUMP_TOLERANCE_KM)
     error_km = np.zeros(n)
     stop = stop_s.astype(np.float64)
     early: set[int] = set()
@@ -165,7 +159,7 @@ def build_ephemeris(
     final = np.zeros(len(objects), dtype=bool)  # both sides of a jump: kept as they are
     while len(objects):
         half = 0.5 * (end - begin)
-        coef, tail, check, failed = _fit_segments(trajectories, objects, begin, end)
+        record, tail, check, failed = _fit_segments(trajectories, objects, begin, end)
         for q in np.flatnonzero(failed):
             row = int(objects[q])
             times = _sample_times(begin[q : q + 1], end[q : q + 1])
@@ -178,7 +172,7 @@ def build_ephemeris(
             keep = end - begin > 1e-3
             objects, begin, end, final = objects[keep], begin[keep], end[keep], final[keep]
             continue
-        good = final | ((tail <= TOLERANCE_KM) & (check <= TOLERANCE_KM))
+        good = final | (np.maximum(tail, check) <= tolerance[objects])
         found: list[tuple[int, float, float]] = []
         cut = np.full(len(objects), np.nan)
         for q in np.flatnonzero(~good & (2.0 * half <= SHORTEST_S)):
@@ -190,8 +184,8 @@ def build_ephemeris(
                 cut[q] = jump[0]
         jumps += found
         np.maximum.at(error_km, objects[good], check[good])
-        done.append((objects[good], begin[good], end[good]))
-        coefs.append((coef, np.flatnonzero(good)))
+        done.append((objects[good], begin[good]))
+        records.append((record, np.flatnonzero(good)))
         parts = np.isfinite(cut)
         split = ~good & ~parts
         middle = 0.5 * (begin + end)
@@ -206,42 +200,36 @@ def build_ephemeris(
 
     all_objects = np.concatenate([d[0] for d in done]) if done else np.empty(0, np.int64)
     all_begin = np.concatenate([d[1] for d in done]) if done else np.empty(0)
-    all_end = np.concatenate([d[2] for d in done]) if done else np.empty(0)
     order = np.lexsort((all_begin, all_objects))
     order = order[all_begin[order] < stop[all_objects[order]]]
     offset = np.zeros(n + 1, dtype=np.int64)
     np.cumsum(np.bincount(all_objects[order], minlength=n), out=offset[1:])
     has = offset[1:] > offset[:-1]
     stop[~has] = -np.inf
-    half = 0.5 * (all_end - all_begin)[order]
-    coef = _in_order(coefs, order)
     return Ephemeris(
         offset=offset,
         begin=all_begin[order],
-        mid=0.5 * (all_begin + all_end)[order],
-        inv_half=1.0 / half,
-        coef=coef,
+        record=_in_order(records, order),
         stop=stop,
         error_km=error_km,
-        perturbation_km_s2=_perturbation(coef, 1.0 / half),
         early=np.array(sorted(early), dtype=np.int64),
         jumps=_listed(jumps),
     )
 
 
 def _in_order(
-    parts: list[tuple[NDArray[np.float64], NDArray[np.int64]]], order: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Series `order[k]` of all that count, counted over the parts, each copied once."""
-    coef = np.empty((len(order), 3, TERMS))
+    parts: list[tuple[NDArray[np.float32], NDArray[np.int64]]], order: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Records `order[k]` of all that count, counted over the parts, each copied once."""
+    out = np.empty((len(order), kernel.RECORD_WIDTH), dtype=np.float32)
     place = np.full(sum(len(rows) for _, rows in parts), -1, dtype=np.int64)
     place[order] = np.arange(len(order))
     first = 0
-    for series, rows in parts:
+    for record, rows in parts:
         to = place[first : first + len(rows)]
-        coef[to[to >= 0]] = series[rows[to >= 0]]
+        out[to[to >= 0]] = record[rows[to >= 0]]
         first += len(rows)
-    return coef
+    return out
 
 
 def _sample_times(begin: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -255,36 +243,23 @@ def _fit_segments(
     objects: NDArray[np.int64],
     begin: NDArray[np.float64],
     end: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Series of each segment, size of its tail, difference at the check time, and SGP4 errors.
+) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Record of each segment, size of its tail, difference at the check time, and SGP4 errors.
 
     Some thousand segments at a time: their samples stay in the processor's cache.
     """
     m = len(objects)
-    coef = np.empty((m, 3, TERMS))
+    record = np.empty((m, kernel.RECORD_WIDTH), dtype=np.float32)
     tail, check = np.empty(m), np.empty(m)
     failed = np.empty(m, dtype=bool)
     for first in range(0, m, _BLOCK):
         part = slice(first, first + _BLOCK)
         r, code = trajectories.positions(objects[part], _sample_times(begin[part], end[part]))
         failed[part] = code.any(axis=1)
-        kernel.fit(r, _FIT_BY_NODE, _CHECK_ROW, coef[part], tail[part], check[part])
-    return coef, tail, check, failed
-
-
-def _perturbation(coef: NDArray[np.float64], inv_half: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Acceleration of each segment beside the two-body one [km/s^2], as the filters feel it.
-
-    The largest |r'' + mu r / r^3|; in a shortest segment, where the series rings around a kink of
-    SGP4 (its clamp of small eccentricities makes millimetre ones), the kink's change of velocity
-    dv instead: over a step of 2 h it displaces by at most 2 h dv, as an acceleration 4 dv / h does.
-    """
-    smooth, kink = np.empty(len(coef)), np.empty(len(coef))
-    kernel.perturb(
-        coef, inv_half, _POSITION, _SECOND, _VELOCITY_CHANGE, _BOOLE, MU_KM3_S2, smooth, kink
-    )
-    jolt = kink * 4.0 / _KINK_H_S
-    return np.asarray(np.where(2.0 / inv_half <= SHORTEST_S, np.minimum(jolt, smooth), smooth))
+        kernel.fit(
+            r, _MATRIX, begin[part], end[part], MU_KM3_S2, record[part], tail[part], check[part]
+        )
+    return record, tail, check, failed
 
 
 def _listed(jumps: list[tuple[int, float, float]]) -> Discontinuities:
@@ -323,4 +298,4 @@ def _locate_jump(
     t = np.array([a, b]) * 1e-3
     r, v, _ = trajectories.states(np.full(2, row), t)
     size = float(np.linalg.norm(r[1] - r[0] - v[0] * 1e-3))
-    return (b * 1e-3, size) if size > 10.0 * TOLERANCE_KM else None
+    return (b * 1e-3, size) if size > 10.0 * JUMP_TOLERANCE_KM else None

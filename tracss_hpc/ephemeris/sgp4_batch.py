@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sgp4.api import Satrec
 
-from tracss_hpc.epochs import Epoch
+from tracss_hpc.epochs import Epoch, julian_dates
 from tracss_hpc.kernels import sgp4_batch as kernel
 
-__all__ = ["SGP4Batch", "batch_of_records", "make_batch"]
+__all__ = ["NEAR_EARTH", "SGP4Batch", "batch_of_records", "make_batch"]
 
-_RESONANT = 2
+#: Kinds of objects, see SGP4Batch.
+NEAR_EARTH, _RESONANT = 0, 2
 _SPARE_STEPS = 14  # integrator steps (half a day each) made beyond those asked for
 
 
@@ -101,6 +102,24 @@ class SGP4Batch:
         code = np.empty((m, q), dtype=np.uint8)
         self._fill(objects, t, start, r.transpose(0, 2, 1), None, code)
         return r, code
+
+    def mean_eccentricity(
+        self, objects: NDArray[np.integer], t: NDArray[np.float64], start: Epoch
+    ) -> NDArray[np.float64]:
+        """Mean eccentricity (m, q) of objects (m,) at times (q,) [s since start], before its clamp.
+
+        Secular and drag terms of SGP4 [Vallado2006]; NaN for deep-space objects.
+        """
+        epoch, part, mo, mdot, cc4, ecco, omgcof, eta, xmcof, delmo, cc5, sinmao = (
+            self.table[objects, column, None] for column in kernel.ECCENTRICITY_COLUMNS
+        )
+        jd, fr = julian_dates(start, t)
+        minutes = ((jd - epoch) + (fr - part)) * 1440.0
+        anomaly = mo + mdot * minutes
+        swing = (1.0 + eta * np.cos(anomaly)) ** 3 - delmo
+        anomaly = anomaly + omgcof * minutes + xmcof * swing
+        e = ecco - (cc4 * minutes + cc5 * (np.sin(anomaly) - sinmao))
+        return np.where(self.kind[objects, None] == NEAR_EARTH, e, np.nan)
 
     def _fill(
         self,

@@ -23,7 +23,7 @@ from tracss_hpc.export.opening import explain_damage, open_file
 __all__ = ["DIGESTED_GROUPS", "digest_file", "first_difference", "hdf5_version"]
 
 #: Groups of results.h5 that hold the result of a run.
-DIGESTED_GROUPS = ("objects", "conjunctions", "rejected", "colocated", "audit")
+DIGESTED_GROUPS = ("objects", "conjunctions", "rejected", "colocated", "merged", "audit")
 
 #: Attributes that hold references or creation order: how a scale is attached, not what it says.
 _STORAGE_ATTRIBUTES = ("DIMENSION_LIST", "REFERENCE_LIST", "_Netcdf4Dimid", "_Netcdf4Coordinates")

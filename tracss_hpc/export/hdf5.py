@@ -46,6 +46,7 @@ _DIMENSIONS = {
     "conjunctions": "conjunction",
     "rejected": "rejection",
     "colocated": "pair",
+    "merged": "pair",
     "audit": "sample",
     "audit/closing_at_end": "pair",
     "audit/discontinuities": "jump",

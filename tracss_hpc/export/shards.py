@@ -13,6 +13,7 @@ closed any more and fails again when the process ends.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -60,7 +61,8 @@ def write_shard(
     TracssError
         When the disk is full or the directory cannot be written.
     """
-    with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
+    image = io.BytesIO()  # HDF5's own driver for memory hands out a copy: as much again
+    with h5py.File(image, "w") as file:
         file.attrs["format"] = _FORMAT
         file.attrs["key"] = key
         file.attrs["unit"] = json.dumps(unit)
@@ -68,10 +70,10 @@ def write_shard(
             group = file.create_group(name)
             for column, values in columns.items():
                 group.create_dataset(column, data=values)
-        file.flush()
-        image = file.id.get_file_image()
+    image.seek(0, io.SEEK_END)
+    image.write(hashlib.sha256(image.getbuffer()).hexdigest().encode())
     try:
-        write_atomically(path, image + hashlib.sha256(image).hexdigest().encode())
+        write_atomically(path, image.getbuffer())
     except OSError as error:
         raise TracssError(
             f"{path} cannot be written: {error.strerror or error}; the units already done are "

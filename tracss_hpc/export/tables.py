@@ -41,10 +41,14 @@ _PRINTED = (
 
 @dataclasses.dataclass(frozen=True)
 class ConjunctionTable:
-    """Equal-length columns, one row per conjunction; `total` rows stood in the file."""
+    """Equal-length columns, one row per conjunction; `total` rows stood in the file.
+
+    `merged` says in words what `screening.merge` left out of the file; blank for nothing.
+    """
 
     columns: dict[str, NDArray[Any]]
     total: int
+    merged: str = ""
 
     def __len__(self) -> int:
         return len(self.columns["tca_utc"])
@@ -77,6 +81,7 @@ def read_table(
             start = parse_epoch(_text(file.attrs["start_screen_period"]))
             designators = file["objects/object_designator"][()]
             names = file["objects/object_name"].asstr()[()]
+            merged = _text(file["merged"].attrs["statement"]) if "merged" in file else ""
             group = file["conjunctions"]
             columns = {
                 key: item.asstr()[()] if item.dtype.kind in "OS" else item[()]
@@ -110,15 +115,17 @@ def read_table(
         risk = columns.get("collision_probability", np.full(total, np.nan))[rows]
         rows = rows[np.lexsort((columns["miss_distance"][rows], -np.nan_to_num(risk, nan=-1.0)))]
         rows = rows[:top]
-    return ConjunctionTable({key: column[rows] for key, column in columns.items()}, total)
+    chosen = {key: column[rows] for key, column in columns.items()}
+    return ConjunctionTable(chosen, total, merged)
 
 
 def format_table(table: ConjunctionTable) -> str:
-    """The table as text, numbers right-aligned, with a line of counts below; blank is unknown."""
+    """The table as text, numbers right-aligned, with counts below; blank is unknown."""
     values = {key: table.columns.get(key, np.full(len(table), np.nan)) for _, key, _ in _PRINTED}
     left = tuple(key for key in values if key.endswith(("_utc", "_name")))
     lines = align(values, _PRINTED, left=left)
-    return "\n".join([*lines, f"{len(table)} of {table.total} conjunctions"]) + "\n"
+    lines.append(f"{len(table)} of {table.total} conjunctions")
+    return "\n".join([*lines, *([table.merged] if table.merged else [])]) + "\n"
 
 
 def align(

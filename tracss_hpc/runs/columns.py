@@ -6,12 +6,14 @@ those of the results contract: CDM keywords in lower case, CDM units.
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracss_hpc.assess.assessment import assess_conjunctions
+from tracss_hpc.assess.risk import RiskSettings, fill_nc2d
 from tracss_hpc.catalog.catalog import Rejected
 from tracss_hpc.config import Assess
 from tracss_hpc.constants import DAY_S, MU_KM3_S2, RE_KM
@@ -31,6 +33,8 @@ __all__ = [
 ]
 
 Columns = dict[str, NDArray[Any]]
+
+_BLOCK_ROWS = 16384  # assessed together: some 30 MB of intermediate arrays
 
 
 def object_columns(
@@ -71,19 +75,86 @@ def object_columns(
     }
 
 
+def sort_conjunctions(run_input: RunInput, conjunctions: Conjunctions) -> Conjunctions:
+    """Conjunctions in the order of the file: by (tca, sat1, sat2, object1, object2)."""
+    rows = (run_input.active[conjunctions.object1], run_input.active[conjunctions.object2])
+    sat1, sat2 = (run_input.catalog.designator[row] for row in rows)
+    order = np.lexsort((rows[1], rows[0], sat2, sat1, conjunctions.tca_us))
+    return Conjunctions(*(getattr(conjunctions, f.name)[order] for f in fields(Conjunctions)))
+
+
 def conjunction_columns(
     run_input: RunInput,
     conjunctions: Conjunctions,
     covariance_table: CovarianceTable,
     assess: Assess,
 ) -> Columns:
-    """Group `conjunctions`, in the order given; object rows count in group `objects`."""
+    """Group `conjunctions`, in the order given; object rows count in group `objects`.
+
+    Assessed block by block: a million rows at once need three times their own memory (2.7 instead
+    of 0.8 GB), and do not fit into any cache.
+    """
+    orbits = (
+        _epoch_s(run_input),
+        run_input.catalog.mean_motion * 2.0 * np.pi / DAY_S,
+    )
+    masses = masses_kg(assess, run_input.catalog.mass_kg, run_input.catalog.object_type)
+    settings = risk_settings(assess)
+    without_nc2d = replace(settings, nc2d_max=0)  # its limit holds for all blocks together
+    n = len(conjunctions)
+    columns: Columns = {}
+    for start in range(0, max(n, 1), _BLOCK_ROWS):
+        rows = slice(start, min(start + _BLOCK_ROWS, n))
+        part = Conjunctions(*(getattr(conjunctions, f.name)[rows] for f in fields(Conjunctions)))
+        block = _block_columns(run_input, part, *orbits, masses, covariance_table, without_nc2d)
+        for name, values in block.items():
+            if start == 0:
+                columns[name] = np.empty((n, *values.shape[1:]), values.dtype)
+            columns[name][rows] = values
+    fill_nc2d(columns, conjunctions.state1, conjunctions.state2, settings)
+    return columns
+
+
+def colocated_columns(run_input: RunInput, pairs: NDArray[np.int64]) -> Columns:
+    """Group `colocated`: pairs with identical element sets."""
+    return _pair_columns(run_input, pairs[:, 0], pairs[:, 1])
+
+
+def closing_columns(run_input: RunInput, closing: ClosingAtEnd) -> Columns:
+    """Group `audit/closing_at_end`, by time and designators."""
+    columns = _pair_columns(run_input, closing.object1, closing.object2)
+    columns |= {
+        "time": closing.t,
+        "range": closing.range_km * 1e3,
+        "range_rate": closing.range_rate_km_s * 1e3,
+    }
+    order = np.lexsort((columns["object2"], columns["object1"], columns["time"]))
+    return {name: column[order] for name, column in columns.items()}
+
+
+def rejected_columns(rejected: Rejected) -> Columns:
+    """Group `rejected`: input records that were not taken."""
+    return {
+        "file": rejected.file,
+        "record": rejected.record,
+        "designator": rejected.designator,
+        "reason": rejected.reason,
+    }
+
+
+def _block_columns(
+    run_input: RunInput,
+    conjunctions: Conjunctions,
+    epoch: NDArray[np.float64],
+    mean_motion: NDArray[np.float64],
+    masses: tuple[NDArray[np.float64], NDArray[np.bool_]],
+    covariance_table: CovarianceTable,
+    settings: RiskSettings,
+) -> Columns:
     catalog, start = run_input.catalog, run_input.start
     rows = [run_input.active[conjunctions.object1], run_input.active[conjunctions.object2]]
     tca = conjunctions.tca_us / 1e6
-    epoch = _epoch_s(run_input)
-    mean_motion = catalog.mean_motion * 2.0 * np.pi / DAY_S
-    mass, estimated = masses_kg(assess, catalog.mass_kg, catalog.object_type)
+    mass, estimated = masses
     columns: Columns = {
         "object1": rows[0].astype(np.int64),
         "object2": rows[1].astype(np.int64),
@@ -114,44 +185,10 @@ def conjunction_columns(
         mass1_kg=mass[rows[0]],
         mass2_kg=mass[rows[1]],
         covariance_table=covariance_table,
-        settings=risk_settings(assess),
+        settings=settings,
     )
     columns["mass_estimated"] = (estimated[rows[0]] | estimated[rows[1]]).astype(np.uint8)
     return columns
-
-
-def sort_conjunctions(columns: Columns) -> Columns:
-    """Rows in the order of the file: by (tca, sat1, sat2, object1, object2)."""
-    keys = ("tca", "sat1_object_designator", "sat2_object_designator", "object1", "object2")
-    order = np.lexsort([columns[key] for key in reversed(keys)])
-    return {name: column[order] for name, column in columns.items()}
-
-
-def colocated_columns(run_input: RunInput, pairs: NDArray[np.int64]) -> Columns:
-    """Group `colocated`: pairs with identical element sets."""
-    return _pair_columns(run_input, pairs[:, 0], pairs[:, 1])
-
-
-def closing_columns(run_input: RunInput, closing: ClosingAtEnd) -> Columns:
-    """Group `audit/closing_at_end`, by time and designators."""
-    columns = _pair_columns(run_input, closing.object1, closing.object2)
-    columns |= {
-        "time": closing.t,
-        "range": closing.range_km * 1e3,
-        "range_rate": closing.range_rate_km_s * 1e3,
-    }
-    order = np.lexsort((columns["object2"], columns["object1"], columns["time"]))
-    return {name: column[order] for name, column in columns.items()}
-
-
-def rejected_columns(rejected: Rejected) -> Columns:
-    """Group `rejected`: input records that were not taken."""
-    return {
-        "file": rejected.file,
-        "record": rejected.record,
-        "designator": rejected.designator,
-        "reason": rejected.reason,
-    }
 
 
 def _pair_columns(

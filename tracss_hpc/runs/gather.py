@@ -145,17 +145,41 @@ def read_events(
 
 
 def stream_conjunctions(
-    comm: Comm | None, checkpoint: Checkpoint, lengths: list[int], compression: str
+    comm: Comm | None,
+    checkpoint: Checkpoint,
+    lengths: list[int],
+    compression: str,
+    left_out: NDArray[np.int64] | None = None,
 ) -> ChunkStream:
-    """The merged group `conjunctions` as chunks: written by rank 0, exhausted by the others."""
+    """The merged group `conjunctions` as chunks: written by rank 0, exhausted by the others.
+
+    Parameters
+    ----------
+    lengths : list of int
+        Rows of each shard.
+    compression : str
+        As in `write_results`.
+    left_out : ndarray of int, optional
+        Rows that do not go into the file, counted over all shards, increasing.
+    """
     paths = checkpoint.paths
-    total = sum(lengths)
+    gone = np.empty(0, np.int64) if left_out is None else left_out
+    total = sum(lengths) - len(gone)
     chunk_rows = max(1, min(CHUNK_ROWS, total))
+    before = gone - np.arange(len(gone))  # rows of the file before each that is left out
+
+    def place(row: int) -> int:
+        """Where a row of the file stands in the shards."""
+        return row + int(np.searchsorted(before, row, side="right"))
 
     def encoded(number: int) -> dict[str, bytes]:
         first = number * CHUNK_ROWS
         last = min(first + CHUNK_ROWS, total)
-        rows = read_rows(paths, lengths, first, last, "conjunctions")
+        start, stop = place(first), place(last - 1) + 1
+        rows = read_rows(paths, lengths, start, stop, "conjunctions")
+        here = gone[(gone >= start) & (gone < stop)] - start
+        if len(here):
+            rows = {name: np.delete(column, here, axis=0) for name, column in rows.items()}
         return encode_chunks(rows, chunk_rows, compression)
 
     return ChunkStream(

@@ -78,7 +78,9 @@ def read_input(config: Config) -> RunInput:
     notes: list[str] = []
     synthetic = config.catalog.gp == "reference"
     if synthetic:
-        catalog = population.reference_population(seed=config.run.seed)
+        catalog = population.reference_population(
+            config.catalog.population.objects, seed=config.run.seed
+        )
         rejected = Rejected(*(np.array([], dtype=d) for d in ("U1", np.int64, "U1", "U1")))
         inputs: list[dict[str, object]] = [
             {

@@ -57,6 +57,7 @@ from tracss_hpc.runs.export import export_products
 from tracss_hpc.runs.folder import FolderState, KeptWarnings, clear_products, open_folder
 from tracss_hpc.runs.gather import collect_units, read_events, stream_conjunctions, trim_shards
 from tracss_hpc.runs.interrupt import StopRequest, watch_for_stop
+from tracss_hpc.runs.merging import merge_minima
 from tracss_hpc.runs.problem import RunInput, build_problem, read_input, window_s
 from tracss_hpc.runs.progress import Progress, ProgressFile, State, Style
 from tracss_hpc.runs.self_audit import audit_groups, closing_group
@@ -289,7 +290,15 @@ def _run_stages(
 
     path = folder / "results.h5"
     with ledger.stage("merge") as stage:
-        stream = stream_conjunctions(comm, checkpoint, lengths, config.export.compression)
+        merged = (
+            merge_minima(comm, run_input, checkpoint, lengths)
+            if config.screening.merge == "orbit"
+            else None
+        )
+        stream = stream_conjunctions(
+            comm, checkpoint, lengths, config.export.compression,
+            None if merged is None else merged.rows,
+        )  # fmt: skip
         if rank == 0:
             groups: dict[str, Any] = {
                 "objects": object_columns(run_input, status, status_time),
@@ -303,10 +312,15 @@ def _run_stages(
                 "stages": gathered.stages,
                 "ephemeris": {"error": gathered.error_km * 1e3},
             }
+            group_attributes = {"audit": audit_attributes}
+            if merged is not None:
+                groups["merged"], group_attributes["merged"] = merged.pairs, merged.attributes
+                stage.counts = {"merged": len(merged.rows)}
+                _log.info("merged: %s", merged.attributes["statement"])
             attributes = _attributes(config, run_input, ledger, window_s(problem))
             clear_products(folder)
             write_results(
-                path, Results(attributes, groups, {"audit": audit_attributes}),
+                path, Results(attributes, groups, group_attributes),
                 compression=config.export.compression, streams={"conjunctions": stream},
             )  # fmt: skip
         else:

@@ -32,26 +32,33 @@ def summarise(path: Path, stages: Sequence[Mapping[str, Any]]) -> str:
     o, c, attributes = results.objects, results.conjunctions, results.attributes
     groups = results.groups
     screened = (o["status"] != "stale") & (o["status"] != "duplicate")
-    pairs = np.unique(np.sort(np.stack([c["object1"], c["object2"]], 1), axis=1), axis=0)
+    one, other = c["object1"], c["object2"]
+    pair = np.sort(np.minimum(one, other) * len(o["regime"]) + np.maximum(one, other))
+    pairs = np.count_nonzero(np.diff(pair, prepend=-1))
     lines = [
         f"{attributes['title']}",
         f"window {attributes['start_screen_period']} to {attributes['stop_screen_period']} UTC",
         "",
         f"{'regime':<12}{'objects':>9}{'ended':>8}{'conjunctions (object 1)':>26}",
     ]
-    first = o["regime"][c["object1"]]
+    first = np.bincount(one, minlength=len(o["regime"]))  # conjunctions of each object 1
     for regime in REGIMES:
         member = screened & (o["regime"] == regime)
         if member.any():
             ended = int((member & (o["status"] != "ok")).sum())
-            count = int((first == regime).sum())
+            count = int(first[o["regime"] == regime].sum())
             lines.append(f"{regime:<12}{int(member.sum()):>9,}{ended:>8,}{count:>26,}")
     lines += [
         f"{'all':<12}{int(screened.sum()):>9,}"
         f"{int((screened & (o['status'] != 'ok')).sum()):>8,}{len(c['tca']):>26,}",
         "",
-        f"{len(pairs):,} pairs meet; {len(groups['colocated']['object1']):,} pairs share an "
+        f"{pairs:,} pairs meet; {len(groups['colocated']['object1']):,} pairs share an "
         f"element set; {len(groups['rejected']['record']):,} input records rejected",
+        *(
+            [f"merged: {results.group_attributes['merged']['statement']}"]
+            if "merged" in groups
+            else []
+        ),
         f"self-audit: {results.group_attributes['audit']['statement']}",
         _risk(results),
         "",

@@ -91,45 +91,10 @@ def screen_units(
     rank, _ = rank_size(comm)
     busy_s = shard_s = 0.0
     for index in work_queue(comm, len(missing), stop):
-        unit = missing[index]
         began = time.perf_counter()
-        result = screen_slice(
-            problem, unit.start_s, unit.stop_s, step_s=config.screening.step_s,
-            segment_s=config.screening.segment_s, disable=config.screening.disable,
-            engine=config.screening.engine,
-        )  # fmt: skip
-        mark = time.process_time()
-        rows = sort_conjunctions(
-            conjunction_columns(run_input, result.conjunctions, sigma, config.assess)
+        shard_s += _screen_unit(
+            config, run_input, problem, checkpoint, missing[index], sigma, rank, session
         )
-        cpu = {**result.cpu_s, "assess": time.process_time() - mark}
-        inside = (result.jumps.t >= unit.start_s) & (result.jumps.t < unit.stop_s)
-        groups = {
-            "conjunctions": rows,
-            "jumps": {
-                "row": result.jumps.objects[inside],
-                "time": result.jumps.t[inside],
-                "size": result.jumps.size_km[inside] * 1e3,
-            },
-            "early": {"row": result.early},
-            # Not digested, and as good as the 1e-7 of a float32 is to anybody.
-            "ephemeris": {"error_km": result.error_km.astype(np.float32)},
-        }
-        asked = rows["nc2d_status"]
-        counts = {
-            **result.counts,
-            "nc2d_rows": int(((asked >= 0) & (asked != NC2D_SKIPPED)).sum()),
-            "nc2d_skipped": int((asked == NC2D_SKIPPED).sum()),
-        }
-        if counts["nc2d_skipped"]:
-            _log.warning(
-                "unit %d: Nc2D skipped for %d conjunctions in doubt (assess.nc2d_max = %d)",
-                unit.number, counts["nc2d_skipped"], config.assess.nc2d_max,
-            )  # fmt: skip
-        row = _unit_row(unit, rank, session, counts, cpu)
-        writing = time.perf_counter()
-        write_shard(checkpoint.path(unit.number), checkpoint.key, row, groups)
-        shard_s += time.perf_counter() - writing
         busy_s += time.perf_counter() - began
     return busy_s, shard_s
 
@@ -176,6 +141,58 @@ def join_jumps(run_input: RunInput, jumps: Columns) -> Columns:
         "time": jumps["time"][order],
         "size": np.rint(jumps["size"][order] * 1e3) / 1e3,  # mm: what the 1 ms bracket supports
     }
+
+
+def _screen_unit(
+    config: Config,
+    run_input: RunInput,
+    problem: ScreeningProblem,
+    checkpoint: Checkpoint,
+    unit: WorkUnit,
+    sigma: CovarianceTable,
+    rank: int,
+    session: int,
+) -> float:
+    """One unit into its shard; the seconds of writing that.
+
+    A function, so that nothing of one unit is still held while the next is screened.
+    """
+    result = screen_slice(
+        problem, unit.start_s, unit.stop_s, step_s=config.screening.step_s,
+        segment_s=config.screening.segment_s, disable=config.screening.disable,
+        engine=config.screening.engine,
+    )  # fmt: skip
+    mark = time.process_time()
+    found = sort_conjunctions(run_input, result.conjunctions)
+    rows = conjunction_columns(run_input, found, sigma, config.assess)
+    cpu = {**result.cpu_s, "assess": time.process_time() - mark}
+    inside = (result.jumps.t >= unit.start_s) & (result.jumps.t < unit.stop_s)
+    groups = {
+        "conjunctions": rows,
+        "jumps": {
+            "row": result.jumps.objects[inside],
+            "time": result.jumps.t[inside],
+            "size": result.jumps.size_km[inside] * 1e3,
+        },
+        "early": {"row": result.early},
+        # Not digested, and as good as the 1e-7 of a float32 is to anybody.
+        "ephemeris": {"error_km": result.error_km.astype(np.float32)},
+    }
+    asked = rows["nc2d_status"]
+    counts = {
+        **result.counts,
+        "nc2d_rows": int(((asked >= 0) & (asked != NC2D_SKIPPED)).sum()),
+        "nc2d_skipped": int((asked == NC2D_SKIPPED).sum()),
+    }
+    if counts["nc2d_skipped"]:
+        _log.warning(
+            "unit %d: Nc2D skipped for %d conjunctions in doubt (assess.nc2d_max = %d)",
+            unit.number, counts["nc2d_skipped"], config.assess.nc2d_max,
+        )  # fmt: skip
+    row = _unit_row(unit, rank, session, counts, cpu)
+    writing = time.perf_counter()
+    write_shard(checkpoint.path(unit.number), checkpoint.key, row, groups)
+    return time.perf_counter() - writing
 
 
 def _unit_row(

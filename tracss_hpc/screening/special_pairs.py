@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from tracss_hpc.catalog.catalog import Catalog
 from tracss_hpc.screening.criteria import circumscribed_radius, inside_volume, to_rtn
@@ -40,15 +39,15 @@ class ClosingAtEnd:
 def find_colocated(catalog: Catalog) -> NDArray[np.int64]:
     """Row pairs (m, 2), smaller first, of objects with identical element sets."""
     table = np.stack([getattr(catalog, name) for name in _ELEMENTS], axis=1)
-    _, group = np.unique(table, axis=0, return_inverse=True)
-    group = group.reshape(-1)
-    order = np.argsort(group, kind="stable")
-    pairs = []
-    for members in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
-        rows = np.sort(members)
+    order = np.lexsort(table.T)
+    same = (table[order[1:]] == table[order[:-1]]).all(axis=1)
+    edges = np.flatnonzero(np.diff(same, prepend=False, append=False))
+    pairs = [np.empty((0, 2), np.int64)]
+    for first, last in edges.reshape(-1, 2).tolist():
+        rows = np.sort(order[first : last + 1])
         a, b = np.triu_indices(len(rows), 1)
         pairs.append(np.stack([rows[a], rows[b]], axis=1))
-    found = np.concatenate(pairs) if pairs else np.empty((0, 2), np.int64)
+    found = np.concatenate(pairs)
     return found[np.lexsort((found[:, 1], found[:, 0]))]
 
 
@@ -73,6 +72,8 @@ def find_closing(problem: ScreeningProblem, times: NDArray[np.float64]) -> Closi
     times : ndarray
         Some of `closing_times`; each costs one propagation of the catalog.
     """
+    from scipy.spatial import cKDTree  # a quarter of a second, only here
+
     last = np.minimum(problem.span_s, problem.end_s - 1.0)
     radius = circumscribed_radius(problem.volumes)
     rows: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]] = []

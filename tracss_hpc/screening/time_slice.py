@@ -3,8 +3,8 @@
 Fed by trajectories (gp), volumes and spans; feeds assess and the results file. The chain:
 
     build_ephemeris -> per step: StepWalker -> find_pairs -> filter_pairs -> find_minima -> refine
-    (SGP4 to nodes)    (states,     (cell grid, reach,  (chord,         (polynomials)  (SGP4, 1 us,
-                        bounds)      radial interval)    range rate)                 volume test)
+    (SGP4 to nodes)    (states,     (cell grid, reach,  (chord,       (SGP4 to short  (SGP4, 1 us,
+                        bounds)      radial interval)    range rate)   series)        volume test)
 
 Objects that begin, end or jump within a step leave the grid for that step and are compared with
 every other object on each continuous part of it. Approaches at a jump itself are one-sided minima
@@ -18,7 +18,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,11 @@ from tracss_hpc.catalog.volumes import Volumes
 from tracss_hpc.constants import DAY_S, MU_KM3_S2
 from tracss_hpc.ephemeris.gp import GPTrajectories
 from tracss_hpc.ephemeris.nodes import Discontinuities, Ephemeris, build_ephemeris
-from tracss_hpc.ephemeris.steps import StepWalker
+from tracss_hpc.ephemeris.steps import FIELDS, StepWalker
 from tracss_hpc.kernels import close_approach, neighbours
 from tracss_hpc.screening.criteria import circumscribed_radius, inside_volume, radial_pad, to_rtn
 from tracss_hpc.screening.exhaustion import find_approaches, sample_positions
+from tracss_hpc.screening.minima import Candidates, Shapes, find_minima
 from tracss_hpc.screening.refine import refine_minima, relative_states
 
 __all__ = ["FILTERS", "Conjunctions", "ScreeningProblem", "SliceResult", "screen_slice"]
@@ -39,18 +40,23 @@ __all__ = ["FILTERS", "Conjunctions", "ScreeningProblem", "SliceResult", "screen
 #: Filters that `disable` may name; see neighbours.pyx and close_approach.pyx for their proofs.
 FILTERS = ("cell_grid", "reach", "radial_interval", "chord", "range_rate", "volume_prefilter")
 
-#: Bound on every acceleration but the two-body one [km/s^2] that the filters rest on. J2 makes
-#: up to 3e-5 at 200 km, SGP4's own oddities 6e-4 in a whole catalog. Where an object is measured
-#: above the bound (build_ephemeris) it leaves the grid and is compared with all others.
-PERTURBATION_KM_S2 = 1e-3
-
 #: No trajectory comes nearer to the Earth's centre [km]: SGP4 ends below one Earth radius.
 LEAST_RADIUS_KM = 6300.0
 
+#: No two objects near the Earth close faster [km/s]: twice the escape speed at its surface.
+_CLOSING_KM_S = 25.0
 EDGE_S = 2.0  # a slice is searched this far beyond its ends
 _BATCH_STEPS = 8
+#: Minima are looked for this far beyond both ends of a step. What SGP4's rounding (1e-9 km) does to
+#: the rate of a slow pair's distance differs from one step's series to the next one's: without an
+#: overlap both may take a minimum at the edge for the other's. Found twice it is dropped later.
+_OVERLAP_S = 10.0
+_SAME_S = 1e-3  # two minima of a pair that are nearer are one
+_JUMP_S = 1e-3  # a jump at t lies in (t - 1 ms, t]
+_TRAVEL = FIELDS.index("travel")
 _FEW = 4  # few objects catch: fewer than one in so many
-_LONGEST_STEP_S = 120.0
+_LONGEST_STEP_S = 240.0
+_MOST_WAITING = 1 << 17  # candidates whose minima are looked for together
 
 
 @dataclass(frozen=True)
@@ -125,10 +131,12 @@ class SliceResult:
 class _Search:
     """Growing lists of minima and running counts of one slice."""
 
+    trajectories: GPTrajectories
+    off: frozenset[str]
     pairs: list[NDArray[np.int32]] = field(default_factory=list)
     times: list[NDArray[np.float64]] = field(default_factory=list)
     tested: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
-    passed: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, dtype=np.int64))
+    passed: NDArray[np.int64] = field(default_factory=lambda: np.zeros(3, dtype=np.int64))
     candidates: int = 0
 
 
@@ -137,8 +145,8 @@ def screen_slice(
     start_s: float,
     stop_s: float,
     *,
-    step_s: float = 60.0,
-    segment_s: float = 1440.0,
+    step_s: float = 120.0,
+    segment_s: float = 2880.0,
     disable: Sequence[str] = (),
     engine: str = "grid",
 ) -> SliceResult:
@@ -150,7 +158,7 @@ def screen_slice(
     start_s, stop_s : float
         The slice [s since run start], whole seconds.
     step_s, segment_s : float
-        Internal steps [s] of the pair search (at most 120; doubled up to that where few objects
+        Internal steps [s] of the pair search (at most 240; doubled up to that where few objects
         catch) and of the node polynomials; they change the cost, never the result.
     disable : sequence of str
         Filters switched off, names of `FILTERS`.
@@ -163,7 +171,7 @@ def screen_slice(
     SliceResult
     """
     clock = {"propagate": 0.0, "search": 0.0, "refine": 0.0}
-    search = _Search()
+    search = _Search(problem.trajectories, frozenset(disable))
     n = len(problem.trajectories)
     mark = time.process_time()
     # A trajectory that ends at second e is good up to e - 1.
@@ -181,11 +189,10 @@ def screen_slice(
         jumps, error_km, early = ephemeris.jumps, ephemeris.error_km, ephemeris.early
         clock["propagate"] = time.process_time() - mark
         mark = time.process_time()
-        _search_by_grid(problem, ephemeris, start_s, stop_s, step_s, frozenset(disable), search)
+        _search_by_grid(problem, ephemeris, start_s, stop_s, step_s, search)
         clock["search"] = time.process_time() - mark
     mark = time.process_time()
-    pairs = np.concatenate([*search.pairs, np.empty((0, 2), np.int32)]).astype(np.int64)
-    times = np.concatenate([*search.times, np.empty(0)])
+    pairs, times = _each_once(search)
     tca_us, found = refine_minima(problem.trajectories, pairs, times)
     jump_pairs, jump_us = _approaches_at_jumps(problem, jumps)
     conjunctions = _collect(
@@ -203,11 +210,23 @@ def screen_slice(
         "candidates": search.candidates,
         "after_chord": int(search.passed[0]),
         "after_range_rate": int(search.passed[1]),
+        "after_prefilter": int(search.passed[2]),
         "minima": len(times),
         "refined": int(found.sum()),
         "conjunctions": len(conjunctions),
     }
     return SliceResult(conjunctions, counts, clock, jumps, error_km, early)
+
+
+def _each_once(search: _Search) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Pairs and times [s] of all minima, those that two steps found taken once."""
+    pairs = np.concatenate([*search.pairs, np.empty((0, 2), np.int32)]).astype(np.int64)
+    times = np.concatenate([*search.times, np.empty(0)])
+    order = np.lexsort((times, pairs[:, 1], pairs[:, 0]))
+    pairs, times = pairs[order], times[order]
+    again = np.zeros(len(times), dtype=bool)
+    again[1:] = (pairs[1:] == pairs[:-1]).all(axis=1) & (np.diff(times) < _SAME_S)
+    return pairs[~again], times[~again]
 
 
 def _search_by_grid(
@@ -216,10 +235,9 @@ def _search_by_grid(
     start_s: float,
     stop_s: float,
     step_s: float,
-    off: frozenset[str],
     search: _Search,
 ) -> None:
-    """Minima on the polynomials, step by step.
+    """Candidates of every step, and their minima.
 
     Where few objects catch, pairs are few and the steps themselves cost most: they are doubled.
     """
@@ -229,22 +247,29 @@ def _search_by_grid(
     steps = int(np.ceil((stop_s - start_s + 2.0 * EDGE_S) / step_s))
     edges = np.linspace(start_s - EDGE_S, stop_s + EDGE_S, steps + 1)
     breaks = _breaks(ephemeris, float(edges[0]), float(edges[-1]))
-    rough = _rough_parts(ephemeris)
-    walker = StepWalker(ephemeris, PERTURBATION_KM_S2)
+    walker = StepWalker(ephemeris)
     volume = _StepVolumes(problem, float(edges[0]))
     room = _Room(len(ephemeris))
+    waiting: list[Candidates] = []
     for first in range(0, steps, _BATCH_STEPS):
         last = min(first + _BATCH_STEPS, steps)
-        planes = walker.advance(edges[first : last + 1])
+        lines = walker.advance(edges[first : last + 1])
         near = walker.segment
         for q in range(last - first):
             a, b = float(edges[first + q]), float(edges[first + q + 1])
-            volume.at(a)
-            inside = _broken_within(breaks, rough, a, b)
+            if volume.ends_before(a):
+                _find_minima(waiting, volume, search)
+                volume.at(a)
+            # Nor may the series of a step reach across a break.
+            first_s, last_s = a - _OVERLAP_S, b + _OVERLAP_S
+            inside = {row: t for row, t in breaks.items() if np.any((t >= first_s) & (t <= last_s))}
             if inside:
-                planes[q][:, list(inside)] = np.nan
-                _search_broken(ephemeris, near, inside, a, b, volume, off, search)
-            _search_step(ephemeris, near, planes[q], (a, b), volume, off, search, room)
+                lines[q][list(inside)] = np.nan
+                waiting += _broken(ephemeris, lines[q], inside, a, b, volume, search)
+            waiting.append(_search_step(ephemeris, near, lines[q], a, b, volume, search, room))
+        if sum(map(len, waiting)) > _MOST_WAITING:
+            _find_minima(waiting, volume, search)
+    _find_minima(waiting, volume, search)
 
 
 class _Room:
@@ -273,13 +298,14 @@ class _StepVolumes:
         self._pad = pad.astype(np.float32) * np.float32(1.0 + 1e-6)
         self._ends = np.unique(problem.span_s[problem.primary])
         self._problem = problem
-        self._until = t
         self.at(t)
+
+    def ends_before(self, t: float) -> bool:
+        """Whether a span has ended at t [s]: then `at` must follow."""
+        return t >= self._until
 
     def at(self, t: float) -> None:
         """Bring `rho` and `pad` to time t [s]; it must not go back."""
-        if t < self._until:
-            return
         catching = self._problem.primary & (self._problem.span_s > t)
         self.rho = np.where(catching, self._radius, np.float32(-np.inf))
         self.pad = np.where(catching, self._pad, np.float32(0.0))
@@ -290,20 +316,21 @@ class _StepVolumes:
 def _search_step(
     ephemeris: Ephemeris,
     near: NDArray[np.int64],
-    plane: NDArray[np.float32],
-    step: tuple[float, float],
+    line: NDArray[np.float32],
+    a: float,
+    b: float,
     volume: _StepVolumes,
-    off: frozenset[str],
     search: _Search,
     room: _Room,
-) -> None:
-    """One step of the objects that move continuously through all of it."""
-    half = 0.5 * (step[1] - step[0])
+) -> Candidates:
+    """What the filters leave of a step, among objects that move continuously through all of it."""
+    half, off = 0.5 * (b - a), search.off
     while True:
         tested = np.zeros(1, dtype=np.int64)
         count = neighbours.find_pairs(
-            plane, volume.pad, volume.rho, half, room.pairs, tested, room.scratch,
+            line, volume.pad, volume.rho, half, MU_KM3_S2, room.pairs, tested, room.scratch,
             "cell_grid" not in off, "reach" not in off, "radial_interval" not in off,
+            "chord" not in off,
         )  # fmt: skip
         if count <= len(room.pairs):
             break
@@ -311,42 +338,34 @@ def _search_step(
     search.tested += tested
     search.candidates += count
     chosen = close_approach.filter_pairs(
-        room.pairs, count, plane, volume.rho, half, MU_KM3_S2, PERTURBATION_KM_S2, room.kept,
-        room.guess, search.passed, "chord" not in off, "range_rate" not in off,
+        room.pairs, count, line, volume.rho, half, MU_KM3_S2, room.kept, room.guess,
+        search.passed, "chord" not in off, "range_rate" not in off,
     )  # fmt: skip
-    _find_minima(
-        ephemeris, room.pairs, room.kept[:chosen], room.guess[:chosen], near, step, volume, off,
-        search,
-    )  # fmt: skip
-
-
-def _find_minima(
-    ephemeris: Ephemeris,
-    pairs: NDArray[np.int32],
-    chosen: NDArray[np.int32],
-    guess: NDArray[np.float64],
-    near: NDArray[np.int64],
-    step: tuple[float, float],
-    volume: _StepVolumes,
-    off: frozenset[str],
-    search: _Search,
-    perturbation: float = PERTURBATION_KM_S2,
-) -> None:
-    """Append the minima of the chosen pairs within the step."""
-    size = len(chosen) + 16
-    while True:
-        pair, t = np.empty((size, 2), dtype=np.int32), np.empty(size)
-        count = close_approach.find_minima(
-            pairs, chosen, guess, *step, ephemeris.offset, near, ephemeris.begin, ephemeris.mid,
-            ephemeris.inv_half, ephemeris.coef, volume.half_size, volume.rho, volume.box,
-            MU_KM3_S2, perturbation, pair, t, "volume_prefilter" not in off,
+    if chosen and "volume_prefilter" not in off:
+        chosen = close_approach.dismiss_pairs(
+            room.pairs, chosen, line, a, b, ephemeris.offset, near, ephemeris.record,
+            volume.half_size, volume.rho, volume.box, MU_KM3_S2, room.kept, room.guess,
         )  # fmt: skip
-        if count <= size:
-            break
-        size = count
-    if count:
-        search.pairs.append(pair[:count])
-        search.times.append(t[:count])
+    search.passed[2] += chosen
+    guess = 0.5 * (a + b) + room.guess[:chosen]
+    begin, end = np.full(chosen, a - _OVERLAP_S), np.full(chosen, b + _OVERLAP_S)
+    return Candidates(room.pairs[room.kept[:chosen]], begin, end, guess)
+
+
+def _find_minima(waiting: list[Candidates], volume: _StepVolumes, search: _Search) -> None:
+    """Append the minima of all that wait; the volumes must be those of their steps."""
+    if waiting:
+        columns = (
+            np.concatenate([getattr(some, f.name) for some in waiting]) for f in fields(Candidates)
+        )
+        pairs, t = find_minima(
+            search.trajectories, Candidates(*columns),
+            Shapes(volume.half_size, volume.rho, volume.box),
+            prefilter="volume_prefilter" not in search.off,
+        )  # fmt: skip
+        search.pairs.append(pairs)
+        search.times.append(t)
+        waiting.clear()
 
 
 def _breaks(ephemeris: Ephemeris, a: float, b: float) -> dict[int, NDArray[np.float64]]:
@@ -357,68 +376,50 @@ def _breaks(ephemeris: Ephemeris, a: float, b: float) -> dict[int, NDArray[np.fl
     for row in np.flatnonzero((ephemeris.stop > a) & (ephemeris.stop < b)):
         when.setdefault(int(row), []).append(float(ephemeris.stop[row]))
     for row, t in zip(ephemeris.jumps.objects, ephemeris.jumps.t, strict=True):
-        when.setdefault(int(row), []).append(float(t))
+        # The millisecond that holds the jump belongs to neither side.
+        when.setdefault(int(row), []).extend([float(t) - _JUMP_S, float(t)])
     return {row: np.array(sorted(t)) for row, t in when.items()}
 
 
-def _rough_parts(ephemeris: Ephemeris) -> list[tuple[int, float, float]]:
-    """Object and times [s] of the segments whose acceleration exceeds the filters' bound."""
-    segments = np.flatnonzero(ephemeris.perturbation_km_s2 > PERTURBATION_KM_S2)
-    rows = np.searchsorted(ephemeris.offset, segments, side="right") - 1
-    half = 1.0 / ephemeris.inv_half[segments]
-    begin, end = ephemeris.mid[segments] - half, ephemeris.mid[segments] + half
-    return list(zip(rows.tolist(), begin.tolist(), end.tolist(), strict=True))
-
-
-def _broken_within(
-    breaks: dict[int, NDArray[np.float64]],
-    rough: list[tuple[int, float, float]],
-    a: float,
-    b: float,
-) -> dict[int, NDArray[np.float64]]:
-    """Objects that leave the grid in the step [a, b], each with its breaks inside [s]."""
-    inside = {row: t for row, t in breaks.items() if np.any((t >= a) & (t <= b))}
-    for row, begin, end in rough:
-        if begin < b and end > a:
-            inside.setdefault(row, np.empty(0))
-    return inside
-
-
-def _search_broken(
+def _broken(
     ephemeris: Ephemeris,
-    near: NDArray[np.int64],
+    line: NDArray[np.float32],
     broken: dict[int, NDArray[np.float64]],
     a: float,
     b: float,
     volume: _StepVolumes,
-    off: frozenset[str],
     search: _Search,
-) -> None:
-    """Compare each broken object with all others on every continuous part of the step."""
+) -> list[Candidates]:
+    """Each broken object with all others that it may reach on every continuous part of the step."""
     cuts = np.unique(np.concatenate([[a, b], *broken.values()]))
     cuts = cuts[(cuts >= a) & (cuts <= b)]
-    perturbation = max(
-        PERTURBATION_KM_S2,
-        *(
-            float(ephemeris.perturbation_km_s2[ephemeris.offset[i] : ephemeris.offset[i + 1]].max())
-            for i in broken
-        ),
+    position, travel = (
+        line[: len(ephemeris), :3].astype(np.float64),
+        line[: len(ephemeris), _TRAVEL],
     )
-    for row in broken:
-        for left, right in itertools.pairwise(cuts):
+    jumps = ephemeris.jumps
+    found = []
+    for left, right in itertools.pairwise(cuts):
+        jumping = jumps.objects[(jumps.t - _JUMP_S <= left) & (right <= jumps.t)]
+        for row in broken:
             present = (ephemeris.start <= left) & (ephemeris.stop >= right)
+            present[jumping] = False  # see _approaches_at_jumps
             if not present[row]:
                 continue
             present[row] = False
             # A pair of two broken objects is taken once, by the smaller row.
             present[[other for other in broken if other < row]] = False
-            others = np.flatnonzero(present).astype(np.int32)
+            search.tested += int(present.sum())
+            at, _ = search.trajectories.positions(np.array([row]), np.array([[left]]))
+            away = np.sqrt(((position - at[0, :, 0]) ** 2).sum(axis=1))
+            radius = np.maximum(volume.rho, volume.rho[row])
+            # The others are known at the middle of the step; NaN: broken as well.
+            far = away > radius + travel + _CLOSING_KM_S * (right - left)
+            others = np.flatnonzero(present & ~far & (radius >= 0.0)).astype(np.int32)
             pairs = np.stack([np.full(len(others), row, np.int32), others], axis=1)
-            search.tested += len(others)
-            _find_minima(
-                ephemeris, pairs, np.arange(len(others), dtype=np.int32), np.empty(0),
-                near, (float(left), float(right)), volume, off, search, perturbation,
-            )  # fmt: skip
+            whole = [np.full(len(others), t) for t in (left, right, np.nan)]
+            found.append(Candidates(pairs, *whole))
+    return found
 
 
 def _approaches_at_jumps(
