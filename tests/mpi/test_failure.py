@@ -59,6 +59,9 @@ def main():
     if word == "queue":
         list(parallel.work_queue(comm, 4))
     parallel.barrier(comm)
+    if word == "last" and comm.rank == 0:
+        time.sleep(2.0)  # longer than a failing rank waits for the others
+        raise InputDataError("no such file")
     return 0
 
 if word == "bare":  # a script of a user, without run_together
@@ -93,6 +96,12 @@ def test_one_rank_ends_the_job(
     if code is not None:
         assert done.returncode == code, done.stderr
     assert says in done.stderr
+
+
+def test_ranks_that_are_done_wait_for_the_one_that_fails(mpirun: Launch) -> None:
+    """In `MPI_Finalize` they would hang beside the abort, now and then for ever (MPICH 5)."""
+    done = mpirun(3, "-c", PROGRAM, "last", timeout=30)
+    assert (done.returncode, done.stderr) == (3, "[ranks [0]] tracss-hpc: no such file\n")
 
 
 def test_one_of_three_ranks_ends_the_job(mpirun: Launch) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.oracles import planted
-from tracss_hpc.config import resolve
+from tracss_hpc.config import Assess, resolve
 from tracss_hpc.ephemeris.covariance import covariance_table
 from tracss_hpc.runs import columns as columns_module
 from tracss_hpc.runs.columns import conjunction_columns, sort_conjunctions
@@ -34,9 +34,9 @@ def test_blocks_do_not_show(
 ) -> None:
     run_input, conjunctions = found
     assert 20 < len(conjunctions) < 10_000
-    expected = conjunction_columns(run_input, conjunctions, covariance_table())
+    expected = conjunction_columns(run_input, conjunctions, covariance_table(), Assess())
     monkeypatch.setattr(columns_module, "_BLOCK_ROWS", block)
-    columns = conjunction_columns(run_input, conjunctions, covariance_table())
+    columns = conjunction_columns(run_input, conjunctions, covariance_table(), Assess())
     assert list(columns) == list(expected)
     for name, column in columns.items():
         assert column.dtype == expected[name].dtype
@@ -45,8 +45,8 @@ def test_blocks_do_not_show(
 
 def test_no_conjunctions_have_all_columns(found: tuple[RunInput, Conjunctions]) -> None:
     run_input, conjunctions = found
-    none = conjunction_columns(run_input, take(conjunctions, np.arange(0)), covariance_table())
-    some = conjunction_columns(run_input, conjunctions, covariance_table())
+    none = conjunction_columns(run_input, take(conjunctions, np.arange(0)), covariance_table(), Assess())
+    some = conjunction_columns(run_input, conjunctions, covariance_table(), Assess())
     assert {n: (c.dtype, c.shape[1:]) for n, c in none.items()} == {
         n: (c.dtype, c.shape[1:]) for n, c in some.items()
     }
@@ -60,7 +60,7 @@ def test_order_of_the_file(found: tuple[RunInput, Conjunctions], rng: np.random.
     tied.tca_us[:] = tied.tca_us // 600_000_000 * 600_000_000
     shuffled = take(tied, rng.permutation(len(tied)))
     columns = conjunction_columns(
-        run_input, sort_conjunctions(run_input, shuffled), covariance_table()
+        run_input, sort_conjunctions(run_input, shuffled), covariance_table(), Assess()
     )
     keys = ("tca", "sat1_object_designator", "sat2_object_designator")
     rows = list(zip(*(columns[key].tolist() for key in keys), strict=True))

@@ -7,6 +7,7 @@ their next collective call (measured with MPICH 5 and Open MPI 4 and 5).
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import threading
@@ -36,20 +37,23 @@ def run_together(comm: Comm | None, main: Callable[[], int]) -> int:
     printed once and MPI is closed in order; when only some do, each says which rank it is and the
     job is aborted. A lone `sys.exit(0)` is a failure too: the others would wait for ever. A planned
     stop (`Interrupted`, or its code returned) waits longer for the others; any failure outweighs
-    it, so that a batch system does not start a broken job again.
+    it, so that a batch system does not start a broken job again. A rank whose `main` returned 0
+    waits for the others as long as they take, and ends with their code.
     """
     together = None if comm is None else comm.Dup()
+    grace = _GRACE_S
     try:
-        code = main()
+        code, message = main(), ""
         if code == 0:
-            return 0
-        message = ""
+            grace = math.inf
     except BaseException as error:
         code, message = _end_of(error)
+    if code == Interrupted.exit_code:
+        grace = _PLANNED_GRACE_S
     if together is None:
         _say(message)
         return code
-    return _end_together(together, code, message)
+    return _end_together(together, code, message, grace)
 
 
 def end_job_on_error(comm: Comm) -> None:
@@ -79,10 +83,13 @@ def _end_of(error: BaseException) -> tuple[int, str]:
     return 1, "".join(traceback.format_exception(error)).rstrip()
 
 
-def _end_together(comm: Comm, code: int, message: str) -> int:
-    """Agree on the end with the other failing ranks, or abort the job after the grace time."""
-    planned = code == Interrupted.exit_code
-    deadline = time.monotonic() + (_PLANNED_GRACE_S if planned else _GRACE_S)
+def _end_together(comm: Comm, code: int, message: str, grace_s: float) -> int:
+    """Agree on the end with the other ranks, or abort the job after the grace time.
+
+    A rank that goes to `MPI_Finalize` alone and one that aborts meanwhile can wait for each other
+    for ever (seen with MPICH 5), so also those that succeeded come here.
+    """
+    deadline = time.monotonic() + grace_s
     request = comm.Ibarrier()
     while not request.Test():
         if time.monotonic() > deadline:
@@ -90,8 +97,10 @@ def _end_together(comm: Comm, code: int, message: str) -> int:
             _say("\n".join(f"[rank {comm.rank}] {line}" for line in reason.splitlines()))
             _abort(comm, code or 1)
         time.sleep(0.01)
-    messages = comm.allgather(message)
     codes = {*comm.allgather(code)}
+    if codes == {0}:
+        return 0
+    messages = comm.allgather(message)
     if comm.rank == 0:
         for text in dict.fromkeys(messages):
             ranks = [r for r, other in enumerate(messages) if other == text]
