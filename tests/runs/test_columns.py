@@ -45,7 +45,9 @@ def test_blocks_do_not_show(
 
 def test_no_conjunctions_have_all_columns(found: tuple[RunInput, Conjunctions]) -> None:
     run_input, conjunctions = found
-    none = conjunction_columns(run_input, take(conjunctions, np.arange(0)), covariance_table(), Assess())
+    none = conjunction_columns(
+        run_input, take(conjunctions, np.arange(0)), covariance_table(), Assess()
+    )
     some = conjunction_columns(run_input, conjunctions, covariance_table(), Assess())
     assert {n: (c.dtype, c.shape[1:]) for n, c in none.items()} == {
         n: (c.dtype, c.shape[1:]) for n, c in some.items()
