@@ -10,8 +10,8 @@ Filters on a pair, each provably without loss:
 
 chord        dr(t) = dr(m) + (t - m) dv(m) + e, |e| <= a h^2 / 2.
              Two-body accelerations differ by at most 2 mu / q^3 |dr|, q the least distance from
-             the Earth's centre on the line between the objects (mean value theorem), the rest by
-             both objects' FORCE. If the chord stays farther away than D + a h^2 / 2, so do they.
+             the Earth's centre on the line between the objects (mean value theorem), and never by
+             more than 2 mu / LOW^2; the rest by both objects' FORCE. If the chord stays farther away than D + a h^2 / 2, so do they.
 range_rate   f' = |dv|^2 + dr . dv' >= |dv|^2 - far a, |dv| >= |dv(m)| - a h. Where that is
              positive throughout the step f rises monotonically. The chord has its minimum at
              tau = -dr(m) . dv(m) / |dv(m)|^2 from m. At the end, f(m + h) = (dr(m) + h dv(m) + e) .
@@ -160,7 +160,8 @@ cdef extern from *:
             float low = v[96 + k], d = v[112 + k], grain = v[128 + k] + 0.01f;
             float r2 = x * x + y * y + z * z, v2 = a * a + b * b + c * c;
             float rv = x * a + y * b + z * c, speed = __builtin_sqrtf(v2);
-            /* 1 km/s allows for the change of the velocity; where it might not do: no filter. */
+            /* 1 km/s allows for the change of the velocity; where it might not do, both members'
+               two-body accelerations are added up, and range_rate does not filter. */
             float far = __builtin_sqrtf(r2) + (speed + 1.0f) * h + grain;
             float least2 = low * low - 0.25f * far * far, some = 0.25f * low * low;
             least2 = least2 > some ? least2 : some;
@@ -168,10 +169,11 @@ cdef extern from *:
             float tau = v2 > 1e-12f ? -rv / v2 : 0.0f;
             float inside = tau > h ? h : tau < -h ? -h : tau;
             float cx = x + inside * a, cy = y + inside * b, cz = z + inside * c;
-            float slack = 0.5f * pull * h * h + grain;
-            float reach = d + slack;
             int unsure = pull * h > 1.0f;
-            near[k] = unsure | ((cx * cx + cy * cy + cz * cz <= reach * reach) & (reach > 0.0f));
+            float most = low > 0.0f ? 2.0f * mu / (low * low) + v[144 + k] : __builtin_inff();
+            float slack = 0.5f * (unsure ? most : pull) * h * h + grain;
+            float reach = d + slack;
+            near[k] = (cx * cx + cy * cy + cz * cz <= reach * reach) & (reach > 0.0f);
             float slope = speed - pull * h - grain / h;
             int rises = (slope > 0.0f) & (slope * slope > 1.001f * far * pull);
             float beyond = (tau > 0.0f ? tau : -tau) - h;

@@ -75,7 +75,7 @@ class MeasuredRun:
     @property
     def screening_parts_s(self) -> dict[str, float]:
         """Processor seconds that find conjunctions, by part: all of a unit but their assessment."""
-        return {name: s for name, s in self.unit_cpu_s.items() if name != "assess"}
+        return {name: s for name, s in self.unit_cpu_s.items() if name not in ("assess", "nc2d")}
 
     @property
     def screening_s(self) -> float:

@@ -138,9 +138,13 @@ def _after_screening(bench: Bench, run: MeasuredRun) -> Row:
         "collect": run.stage_cpu_s("collect"), "merge": run.stage_cpu_s("merge"),
     }  # fmt: skip
     n = max(run.conjunctions, 1)
+    nc2d_s = run.unit_cpu_s["nc2d"]
     parts = ", ".join(f"{name} {seconds / n * 1e6:.1f}" for name, seconds in cost_s.items())
     return Row(
         f"  rows of {run.conjunctions:,} conjunctions: assess and file",
         f"{sum(cost_s.values()) / n * 1e6:.1f} us each", bench.bar("15 us"),
-        notes=(f"us per conjunction: {parts}",),
+        notes=(
+            f"us per conjunction: {parts}",
+            f"Nc2D, only where 2-D fails, comes to them: {nc2d_s:.1f} CPU-s in all",
+        ),
     )  # fmt: skip

@@ -117,7 +117,8 @@ _BY_GROUP = {
     ("stages", "propagate_cpu_s"): ColumnInfo("s", "processor time: SGP4 to segments"),
     ("stages", "search_cpu_s"): ColumnInfo("s", "processor time: pair search"),
     ("stages", "refine_cpu_s"): ColumnInfo("s", "processor time: TCA on the true trajectories"),
-    ("stages", "assess_cpu_s"): ColumnInfo("s", "processor time: risk columns"),
+    ("stages", "assess_cpu_s"): ColumnInfo("s", "processor time: columns, without Nc2D"),
+    ("stages", "nc2d_cpu_s"): ColumnInfo("s", "processor time: Nc2D of rows in doubt"),
     ("stages", "peak_memory_mb"): ColumnInfo("MB", "largest memory of the rank so far"),
 }
 _CDM = {k.name.lower(): ColumnInfo(k.unit, k.long_name) for k in CDM_KEYWORDS}

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tracss_hpc.assess.risk import fill_nc2d
 from tracss_hpc.config import Config
 from tracss_hpc.ephemeris.covariance import CovarianceTable, covariance_table
 from tracss_hpc.ephemeris.gp import GPTrajectories, find_ends
@@ -26,6 +27,7 @@ from tracss_hpc.parallel.partition import make_units
 from tracss_hpc.provenance import peak_memory_mb
 from tracss_hpc.runs.columns import conjunction_columns
 from tracss_hpc.runs.problem import RunInput, build_problem, read_input, window_s
+from tracss_hpc.runs.risk import risk_settings
 from tracss_hpc.screening.audit import draw_samples, part_edges
 from tracss_hpc.screening.exhaustion import STEP_S, sample_positions
 from tracss_hpc.screening.time_slice import ScreeningProblem, screen_slice
@@ -188,7 +190,9 @@ def _screen_probe(
         engine=config.screening.engine,
     )  # fmt: skip
     mark = time.process_time()
-    conjunction_columns(run_input, result.conjunctions, sigma, config.assess)
+    found = result.conjunctions
+    rows = conjunction_columns(run_input, found, sigma, config.assess)
+    fill_nc2d(rows, found.state1, found.state2, risk_settings(config.assess))
     cpu_s = {**result.cpu_s, "assess": time.process_time() - mark}
     return _Probe(0.5 * (start + stop) / 3600.0, (stop - start) / 3600.0, cpu_s, result.counts)
 

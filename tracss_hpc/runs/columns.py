@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracss_hpc.assess.assessment import assess_conjunctions
-from tracss_hpc.assess.risk import RiskSettings, fill_nc2d
+from tracss_hpc.assess.risk import RiskSettings
 from tracss_hpc.catalog.catalog import Rejected
 from tracss_hpc.config import Assess
 from tracss_hpc.constants import DAY_S, MU_KM3_S2, RE_KM
@@ -91,6 +91,7 @@ def conjunction_columns(
 ) -> Columns:
     """Group `conjunctions`, in the order given; object rows count in group `objects`.
 
+    Nc2D is left to `assess.risk.fill_nc2d`, whose limit holds for all rows together.
     Assessed block by block: a million rows at once need three times their own memory (2.7 instead
     of 0.8 GB), and do not fit into any cache.
     """
@@ -99,19 +100,17 @@ def conjunction_columns(
         run_input.catalog.mean_motion * 2.0 * np.pi / DAY_S,
     )
     masses = masses_kg(assess, run_input.catalog.mass_kg, run_input.catalog.object_type)
-    settings = risk_settings(assess)
-    without_nc2d = replace(settings, nc2d_max=0)  # its limit holds for all blocks together
+    settings = replace(risk_settings(assess), nc2d_max=0)
     n = len(conjunctions)
     columns: Columns = {}
     for start in range(0, max(n, 1), _BLOCK_ROWS):
         rows = slice(start, min(start + _BLOCK_ROWS, n))
         part = Conjunctions(*(getattr(conjunctions, f.name)[rows] for f in fields(Conjunctions)))
-        block = _block_columns(run_input, part, *orbits, masses, covariance_table, without_nc2d)
+        block = _block_columns(run_input, part, *orbits, masses, covariance_table, settings)
         for name, values in block.items():
             if start == 0:
                 columns[name] = np.empty((n, *values.shape[1:]), values.dtype)
             columns[name][rows] = values
-    fill_nc2d(columns, conjunctions.state1, conjunctions.state2, settings)
     return columns
 
 

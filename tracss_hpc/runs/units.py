@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracss_hpc.assess.risk import NC2D_SKIPPED
+from tracss_hpc.assess.risk import NC2D_SKIPPED, fill_nc2d
 from tracss_hpc.config import Config
 from tracss_hpc.ephemeris.covariance import CovarianceTable
 from tracss_hpc.ephemeris.gp import find_end, find_ends
@@ -26,6 +26,7 @@ from tracss_hpc.provenance import peak_memory_mb
 from tracss_hpc.runs.checkpoint import Checkpoint
 from tracss_hpc.runs.columns import conjunction_columns, sort_conjunctions
 from tracss_hpc.runs.problem import RunInput, set_ends, window_s
+from tracss_hpc.runs.risk import risk_settings
 from tracss_hpc.screening.time_slice import ScreeningProblem, screen_slice
 
 __all__ = ["find_all_ends", "join_jumps", "run_units", "screen_units", "shorten"]
@@ -165,7 +166,13 @@ def _screen_unit(
     mark = time.process_time()
     found = sort_conjunctions(run_input, result.conjunctions)
     rows = conjunction_columns(run_input, found, sigma, config.assess)
-    cpu = {**result.cpu_s, "assess": time.process_time() - mark}
+    assessed = time.process_time()
+    fill_nc2d(rows, found.state1, found.state2, risk_settings(config.assess))
+    cpu = {
+        **result.cpu_s,
+        "assess": assessed - mark,
+        "nc2d": time.process_time() - assessed,
+    }
     inside = (result.jumps.t >= unit.start_s) & (result.jumps.t < unit.stop_s)
     groups = {
         "conjunctions": rows,
