@@ -87,13 +87,15 @@ cdef extern from *:
         memcpy(record + TIMES_AT, times, sizeof times);
     }
     """
-    enum: TERMS, KEEP, WIDTH, RECORD
+    enum: TERMS, KEEP, WIDTH, RECORD, NOISE, NOISE_AT
     void tracss_fit(
         const double*, const double*, double, double, double, float*, double*, double*
     ) nogil
 
 #: Nodes of a segment, power coefficients kept, columns of the matrix, floats of a record.
 NODES, KEPT, MATRIX_WIDTH, RECORD_WIDTH = TERMS, KEEP, WIDTH, RECORD
+#: Where a record holds its force.
+FORCE_AT = NOISE_AT + NOISE - 1
 
 
 def fit(

@@ -100,6 +100,11 @@ class Ephemeris:
     def __len__(self) -> int:
         return len(self.offset) - 1
 
+    @property
+    def force(self) -> NDArray[np.float32]:
+        """Bound of the acceleration beside the two-body one in each segment [km/s^2]."""
+        return self.record[:, kernel.FORCE_AT]
+
     @cached_property
     def start(self) -> NDArray[np.float64]:
         """Begin of each object's first segment [s]; inf for an object without segments."""

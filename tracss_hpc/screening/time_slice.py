@@ -34,6 +34,7 @@ from tracss_hpc.screening.criteria import circumscribed_radius, inside_volume, r
 from tracss_hpc.screening.exhaustion import find_approaches, sample_positions
 from tracss_hpc.screening.minima import Candidates, Shapes, find_minima
 from tracss_hpc.screening.refine import refine_minima, relative_states
+from tracss_hpc.screening.runaways import cover_runaway, find_runaways, pair_runaways
 
 __all__ = ["FILTERS", "Conjunctions", "ScreeningProblem", "SliceResult", "screen_slice"]
 
@@ -43,7 +44,7 @@ FILTERS = ("cell_grid", "reach", "radial_interval", "chord", "range_rate", "volu
 #: No trajectory comes nearer to the Earth's centre [km]: SGP4 ends below one Earth radius.
 LEAST_RADIUS_KM = 6300.0
 
-#: No two objects near the Earth close faster [km/s]: twice the escape speed at its surface.
+#: No two objects on orbits close faster [km/s]: twice the escape speed at the Earth's surface.
 _CLOSING_KM_S = 25.0
 EDGE_S = 2.0  # a slice is searched this far beyond its ends
 _BATCH_STEPS = 8
@@ -247,6 +248,7 @@ def _search_by_grid(
     steps = int(np.ceil((stop_s - start_s + 2.0 * EDGE_S) / step_s))
     edges = np.linspace(start_s - EDGE_S, stop_s + EDGE_S, steps + 1)
     breaks = _breaks(ephemeris, float(edges[0]), float(edges[-1]))
+    runaways = find_runaways(ephemeris)
     walker = StepWalker(ephemeris)
     volume = _StepVolumes(problem, float(edges[0]))
     room = _Room(len(ephemeris))
@@ -263,9 +265,12 @@ def _search_by_grid(
             # Nor may the series of a step reach across a break.
             first_s, last_s = a - _OVERLAP_S, b + _OVERLAP_S
             inside = {row: t for row, t in breaks.items() if np.any((t >= first_s) & (t <= last_s))}
+            lines[q][list(inside)] = np.nan
+            waiting += pair_runaways(
+                problem.trajectories, runaways, lines[q], a, b, volume.rho, _OVERLAP_S
+            )
             if inside:
-                lines[q][list(inside)] = np.nan
-                waiting += _broken(ephemeris, lines[q], inside, a, b, volume, search)
+                waiting += _broken(ephemeris, lines[q], inside, a, b, volume, search, runaways)
             waiting.append(_search_step(ephemeris, near, lines[q], a, b, volume, search, room))
         if sum(map(len, waiting)) > _MOST_WAITING:
             _find_minima(waiting, volume, search)
@@ -389,6 +394,7 @@ def _broken(
     b: float,
     volume: _StepVolumes,
     search: _Search,
+    runaways: NDArray[np.int64],
 ) -> list[Candidates]:
     """Each broken object with all others that it may reach on every continuous part of the step."""
     cuts = np.unique(np.concatenate([[a, b], *broken.values()]))
@@ -410,11 +416,18 @@ def _broken(
             # A pair of two broken objects is taken once, by the smaller row.
             present[[other for other in broken if other < row]] = False
             search.tested += int(present.sum())
-            at, _ = search.trajectories.positions(np.array([row]), np.array([[left]]))
-            away = np.sqrt(((position - at[0, :, 0]) ** 2).sum(axis=1))
+            if row in runaways:
+                centre, extent, least = cover_runaway(
+                    search.trajectories, ephemeris, row, left, right
+                )
+            else:
+                at, _ = search.trajectories.positions(np.array([row]), np.array([[left]]))
+                centre, extent, least = at[0, :, 0], _CLOSING_KM_S * (right - left), 0.0
+            away = np.sqrt(((position - centre) ** 2).sum(axis=1))
             radius = np.maximum(volume.rho, volume.rho[row])
-            # The others are known at the middle of the step; NaN: broken as well.
-            far = away > radius + travel + _CLOSING_KM_S * (right - left)
+            # The others are known at the middle of the step; NaN: broken or runaways as well.
+            far = away > radius + travel + extent
+            far |= least > np.sqrt((position**2).sum(axis=1)) + radius + travel
             others = np.flatnonzero(present & ~far & (radius >= 0.0)).astype(np.int32)
             pairs = np.stack([np.full(len(others), row, np.int32), others], axis=1)
             whole = [np.full(len(others), t) for t in (left, right, np.nan)]
