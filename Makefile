@@ -15,6 +15,10 @@ FORCE   := $(if $(filter file,$(origin OUT)),--force)
 # mpirun hides the terminal from the ranks, so make says whether there is one.
 PROGRESS := $(shell test -t 2 && echo --progress=bar)
 
+# Tests that start whole jobs need the cores to themselves; the others share them, file by file.
+JOBS         := tests/mpi tests/slurm
+ON_ALL_CORES := -n $(CORES) --dist loadfile $(JOBS:%=--ignore=%)
+
 .PHONY: help run build test test-long test-slurm bench bench-speed clean
 .DEFAULT_GOAL := help
 
@@ -37,10 +41,12 @@ test: $(VENV)/installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest -m 'not long'
+	$(BIN)/pytest -m 'not long' $(ON_ALL_CORES)
+	$(BIN)/pytest -m 'not long' $(JOBS)
 
 test-long: $(VENV)/installed-test
-	$(BIN)/pytest -m long
+	$(BIN)/pytest -m long $(ON_ALL_CORES)
+	$(BIN)/pytest -m long $(JOBS)
 
 test-slurm: $(VENV)/installed-test
 	$(BIN)/pytest tests/slurm
