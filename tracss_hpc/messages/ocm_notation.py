@@ -264,7 +264,7 @@ def _fill_json(section: OcmSection, pairs: list[tuple[str, Any]], judge: Judge) 
             continue
         if section.rows or not isinstance(value, list):
             raise judge.fatal("O03", 0, key, "", "one list of texts", "data lines once, as a list")
-        section.rows = [_json_text(key, row, judge) for row in value]
+        section.rows = [" ".join(_json_text(key, row, judge).split()) for row in value]
         section.row_lines = list(range(1, len(value) + 1))
 
 
