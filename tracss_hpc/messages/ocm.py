@@ -24,7 +24,6 @@ from collections.abc import Container
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tracss_hpc.errors import MessageError
 from tracss_hpc.messages.elements import parse_number, parse_whole
@@ -115,6 +114,8 @@ def parse_ocm(
     _check_times(sections[1], taken[1][0], blocks, judge)
     lines = [sections[k].row_lines for k in trajectories]
     blocks = check_trajectory(blocks, lines, judge)
+    for c, block in zip(covariances, blocks, strict=False):
+        _check_same_epochs(sections[c], block, judge)
     if repair_covariance:
         blocks = [repair_covariances(block) for block in blocks]
     judge.finish()
@@ -316,7 +317,6 @@ def _block(
         cov_jd, cov_seconds, lower = read_rows(
             covariance.rows, covariance.row_lines, size * (size + 1) // 2, origin, judge
         )
-        _check_same_epochs(covariance, jd, seconds, cov_jd, cov_seconds, judge)
         covariance_columns = {
             "covariance_jd": cov_jd,
             "covariance_seconds": cov_seconds,
@@ -341,26 +341,22 @@ def _block(
     )
 
 
-def _check_same_epochs(
-    covariance: OcmSection,
-    jd: NDArray[np.float64],
-    seconds: NDArray[np.float64],
-    cov_jd: NDArray[np.float64],
-    cov_seconds: NDArray[np.float64],
-    judge: Judge,
-) -> None:
-    if jd.size != cov_jd.size:
+def _check_same_epochs(section: OcmSection, block: TrajectoryBlock, judge: Judge) -> None:
+    jd, seconds = block.covariance_jd, block.covariance_seconds
+    if jd is None or seconds is None:
+        return
+    if jd.size != block.jd.size:
         judge.error(
-            "O15", covariance.line, "COV", f"{cov_jd.size} records", f"{jd.size}, as in TRAJ",
+            "O15", section.line, "COV", f"{jd.size} records", f"{block.jd.size}, as in TRAJ",
             "epochs differ",
         )  # fmt: skip
         return
-    differ = (jd != cov_jd) | (seconds != cov_seconds)
+    differ = (jd != block.jd) | (seconds != block.seconds)
     if differ.any():
         k = int(np.argmax(differ))
         judge.error(
-            "O15", covariance.row_lines[k], "COV", Utc(cov_jd[k], cov_seconds[k]).iso(),
-            Utc(jd[k], seconds[k]).iso(), "epochs differ from those of TRAJ",
+            "O15", section.row_lines[k], "COV", Utc(jd[k], seconds[k]).iso(),
+            Utc(block.jd[k], block.seconds[k]).iso(), "epochs differ from those of TRAJ",
         )  # fmt: skip
 
 

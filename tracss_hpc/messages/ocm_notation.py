@@ -168,6 +168,10 @@ def _cut_xml(text: str, judge: Judge) -> list[OcmSection]:
         line = parser.CurrentLineNumber
         depth = len(path)
         path.append(name)
+        if "".join(words).strip():
+            raise judge.fatal(
+                "O03", line, name, "".join(words), "elements", "text between elements"
+            )
         words.clear()
         if name == "ocm":
             messages += 1

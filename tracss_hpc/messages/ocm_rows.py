@@ -103,7 +103,7 @@ def _words(row: str) -> list[str]:
 
 
 def _count_words(rows: Sequence[str]) -> NDArray[np.int64]:
-    """How many words each row has; rows neither begin nor end with a blank, and hold no line end."""
+    """How many words each row has; rows do not begin or end with a blank, nor hold a line end."""
     text = np.frombuffer(("\n" + "\n".join(rows)).encode("ascii", "replace"), np.uint8)
     blank = (text == ord(" ")) | (text == ord("\t")) | (text == ord("\n"))
     starts = np.flatnonzero(blank[:-1] & ~blank[1:])
