@@ -229,6 +229,12 @@ def test_across_a_leap_second() -> None:
     assert trajectory.duration_s == 900.0
 
 
+def test_blocks_out_of_order() -> None:
+    record = parse_ocm(sample())
+    with pytest.raises(InputDataError, match="not in the order of their useable start"):
+        th.Trajectory.from_record(dataclasses.replace(record, blocks=record.blocks[::-1]))
+
+
 def test_block_times_of_the_sample() -> None:
     """What the tests above rest on: the join is 300 s after the useable start."""
     assert block_times(0)[5] + 300.0 == block_times(1)[5] == 600.0

@@ -68,8 +68,15 @@ class Trajectory:
 
     @classmethod
     def from_record(cls, record: TrajectoryRecord) -> Trajectory:
-        """A trajectory from blocks in time order."""
-        epoch = record.blocks[0].useable_start
+        """A trajectory from blocks in time order; raises `InputDataError` where they are not."""
+        starts = [block.useable_start for block in record.blocks]
+        if starts != sorted(starts):
+            raise InputDataError(
+                f"{record.file}: blocks are not in the order of their useable start; sort them",
+                file=record.file,
+                given=[start.iso() for start in starts],
+            )
+        epoch = starts[0]
         return cls(
             record=record,
             epoch=epoch,

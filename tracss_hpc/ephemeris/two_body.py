@@ -4,10 +4,7 @@ Fed and used by `tabulated`, which carries covariances from a node to the time a
 f and g in universal variables make circles, ellipses and escapes one formula; the matrix is their
 closed derivative. Good for steps within one revolution.
 
-References
-----------
-[Battin1999] R. H. Battin, An Introduction to the Mathematics and Methods of Astrodynamics, revised
-edition: section 4.5 (universal functions U), equations 9.84 to 9.87 (the matrix), 9.74 (C).
+[Battin1999] section 4.5 (the functions U), equations 9.84 to 9.87 (the matrix), 9.74 (C).
 """
 
 from __future__ import annotations

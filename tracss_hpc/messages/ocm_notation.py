@@ -31,6 +31,7 @@ MAX_BLOCKS = 10_000
 LINE_NAMES = {"TRAJ": "trajLine", "COV": "covLine", "MAN": "manLine"}
 _XML_SECTIONS = {"metadata": "META", **{name.lower(): name for name in SECTIONS[2:]}}
 _XML_GROUPS = ("ndm", "ocm", "header", "body", "segment", "data")
+_DATA_BEGINS = frozenset("0123456789+-.")
 _KVN_MARKS = {
     f"{name}_{end}": (name, end)
     for name in SECTIONS[1:]
@@ -105,7 +106,13 @@ def _cut_kvn(text: str, judge: Judge) -> list[OcmSection]:
     header = OcmSection("HEADER", 1)
     sections = [header]
     section: OcmSection | None = header
+    rows: list[str] | None = None  # of the section that is open, if it may have them
+    lines: list[int] = []
     for line, key, value in kvn_lines(text):
+        if rows is not None and not key and value[0] in _DATA_BEGINS:
+            rows.append(value)
+            lines.append(line)
+            continue
         if key == "COMMENT":
             continue
         if not key and value.partition("=")[0].rstrip() == "CENTER NAME":  # Spec-002 appendix B
@@ -127,14 +134,16 @@ def _cut_kvn(text: str, judge: Judge) -> list[OcmSection]:
                     raise judge.fatal("O03", line, "", value, expected, "section within another")
                 _begin(sections, name, line, judge)
                 section = sections[-1]
+                if name in REPEATED:
+                    rows, lines = section.rows, section.row_lines
             elif section is None or section.name != name:
                 expected = f"{section.name}_STOP" if section else f"{name}_START before"
                 raise judge.fatal("O03", line, "", value, expected, "unbalanced section")
             else:
-                section = None
-        elif section is not None and section.name in REPEATED:
-            section.rows.append(value)
-            section.row_lines.append(line)
+                section = rows = None
+        elif rows is not None:
+            rows.append(value)
+            lines.append(line)
         else:
             where = section.name if section else "no section"
             raise judge.fatal("O03", line, "", value, "KEYWORD = value", f"stray line in {where}")
