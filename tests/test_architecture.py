@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "runs": {*STAGES, "parallel", "config", "provenance"},
     "cli": {"runs", "export", "config", "provenance", "parallel"},
     "__main__": {"cli"},
-    "__init__": {"runs", "export", "config"},
+    "__init__": {"runs", "export", "config", "ephemeris"},
 }
 
 #: The one home of each heavy library.

@@ -12,6 +12,7 @@ attributes. Times are UTC, seconds since run start; positions TEME inside, EME20
     path = th.screen("configs/all_vs_all.toml", {"run.days": 1.0})
     th.open_results(path)          # an xarray Dataset
     th.assess_files("cdms/")       # risk of anybody's CDMs, as columns
+    th.Trajectory.from_file("a.ocm").state("2025-01-01T12:02:37")  # r, v [km, km/s]
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.3.0"
-__all__ = ["__version__", "assess_files", "open_results", "screen"]
+__all__ = ["Trajectory", "__version__", "assess_files", "open_results", "screen"]
 
 
 def __getattr__(name: str) -> Any:
@@ -36,4 +37,8 @@ def __getattr__(name: str) -> Any:
         from tracss_hpc.runs.assess import assess_files
 
         return assess_files
+    if name == "Trajectory":
+        from tracss_hpc.ephemeris.tabulated import Trajectory
+
+        return Trajectory
     raise AttributeError(f"module 'tracss_hpc' has no attribute {name!r}")

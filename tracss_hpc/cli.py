@@ -32,7 +32,7 @@ __all__ = ["main"]
 #: Verbs of the command-line contract that come with later versions.
 _NOT_YET = (
     "prepare", "on-demand", "trade", "report", "validate", "sweep", "events",
-    "routine", "catalog", "cdm",
+    "routine", "cdm",
 )  # fmt: skip
 
 
@@ -144,6 +144,30 @@ def _assess(options: argparse.Namespace, comm: Comm | None) -> int:
         picture=options.picture, sensitivity=options.sensitivity,
     )  # fmt: skip
     sys.stdout.write(run_assess(paths, options.overrides, words, comm=comm))
+    return 0
+
+
+def _pair(options: argparse.Namespace, comm: Comm | None) -> int:
+    _check_kernels()
+    from tracss_hpc.runs.trajectories import pair_report
+
+    text = pair_report(
+        options.first, options.second, within_km=options.within_km, strict=options.strict,
+        lenient=options.lenient,
+    )  # fmt: skip
+    sys.stdout.write(text)
+    return 0
+
+
+def _catalog(options: argparse.Namespace, comm: Comm | None) -> int:
+    _check_kernels()
+    from tracss_hpc.runs.trajectories import write_gp_ocm
+
+    text = write_gp_ocm(
+        options.files, options.to_ocm, start=options.start, days=options.days,
+        step_s=options.step_s, notation=options.format.upper(), output=options.output,
+    )  # fmt: skip
+    sys.stdout.write(text)
     return 0
 
 
@@ -352,6 +376,41 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
     export.add_argument("file", metavar="FILE", help=results)
     export.add_argument("overrides", metavar="export.key=value", nargs="*", help=overrides)
 
+    pair = verb("pair", _pair, "Find the close approaches of two ephemeris files, without a run.")
+    pair.add_argument("first", metavar="FILE1", help="ephemeris message, plain or compressed")
+    pair.add_argument("second", metavar="FILE2", help="another")
+    pair.add_argument(
+        "--within-km",
+        type=_positive,
+        default=10.0,
+        metavar="D",
+        help="print approaches up to this distance (default 10), or the nearest if there is none",
+    )
+    how = pair.add_mutually_exclusive_group()
+    how.add_argument("--strict", action="store_true", help="warnings of the reader are errors")
+    how.add_argument(
+        "--lenient",
+        action="store_true",
+        help="clip useable spans that the data or their padding do not cover",
+    )
+
+    catalog = verb("catalog", _catalog, "Write the ephemeris of a catalog object as an OCM.")
+    catalog.add_argument("files", metavar="FILE", nargs="+", help="element sets: TLE, OMM")
+    catalog.add_argument("--to-ocm", metavar="ID", required=True, help="catalog number")
+    catalog.add_argument(
+        "--start", metavar="UTC", help="useable start; default: the epoch of the newest set"
+    )
+    catalog.add_argument(
+        "--days", type=_positive, default=5.0, metavar="D", help="useable span; default 5"
+    )
+    catalog.add_argument(
+        "--step-s", type=_positive, default=60.0, metavar="S", help="between states; default 60"
+    )
+    catalog.add_argument(
+        "--format", choices=("kvn", "xml", "json"), default="kvn", help="default kvn"
+    )
+    catalog.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+
     digest = verb("digest", _digest, "Print the SHA-256 of what a run found (or several runs).")
     digest.add_argument("files", metavar="FILE", nargs="+", help=results)
 
@@ -387,6 +446,16 @@ def _radius(text: str) -> float:
     if not 0.0 < radius < 1e6:
         raise argparse.ArgumentTypeError(f"{text!r} is not a radius in m > 0")
     return radius
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0.0 < number < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number > 0")
+    return number
 
 
 def _count(text: str) -> int:

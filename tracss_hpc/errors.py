@@ -72,7 +72,24 @@ class InputDataError(TracssError):
 
 
 class MessageError(InputDataError):
-    """A record of a standard message (TLE, OMM, CDM, ...) is malformed."""
+    """A record of a standard message (TLE, OMM, CDM, ...) is malformed.
+
+    `code` names the rule that it breaks where the format has a list of them (O01 to O20 of an OCM).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        file: str = "",
+        line: int = 0,
+        key: str = "",
+        given: object = None,
+        allowed: object = None,
+    ):
+        super().__init__(message, file=file, line=line, key=key, given=given, allowed=allowed)
+        self.code = code
 
 
 class EphemerisRangeError(TracssError):

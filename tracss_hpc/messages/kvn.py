@@ -13,6 +13,7 @@ from collections.abc import Iterator
 __all__ = ["kvn_lines", "split_unit"]
 
 _KEY = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
+_NO_KEY = frozenset("0123456789+-.")
 _UNIT = re.compile(r"(.*?)[ \t]*\[([^\[\]]*)\]", re.ASCII)
 
 
@@ -26,6 +27,9 @@ def kvn_lines(text: str) -> Iterator[tuple[int, str, str]]:
     for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.strip()
         if not line:
+            continue
+        if line[0] in _NO_KEY:  # data lines are most of an ephemeris
+            yield number, "", line
             continue
         left, equals, right = line.partition("=")
         key = left.rstrip()

@@ -6,21 +6,37 @@ Feeds every reader. What a file is follows from its content, never from its name
 from __future__ import annotations
 
 import codecs
+import contextlib
 import glob
 import gzip
+import io
 import lzma
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import zstandard
 
-from tracss_hpc.errors import ConfigError, InputDataError, UsageError
+from tracss_hpc.errors import ConfigError, InputDataError, MessageError, UsageError
 
-__all__ = ["decode_text", "decompress", "find_files", "read_file", "read_table", "read_text"]
+__all__ = [
+    "decode_text",
+    "decompress",
+    "find_files",
+    "read_bounded_text",
+    "read_file",
+    "read_table",
+    "read_text",
+]
 
 _GZIP, _XZ, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
+_STREAMS: dict[bytes, Callable[[io.BytesIO], Any]] = {
+    _GZIP: lambda data: gzip.GzipFile(fileobj=data),
+    _XZ: lzma.LZMAFile,
+    _ZSTD: lambda data: zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True),
+}
 _REFUSED = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"7z\xbc\xaf": "7z"}
 
 
@@ -71,6 +87,36 @@ def read_file(path: Path) -> bytes:
 def read_text(path: Path) -> str:
     """Text of a plain or compressed file, lines ended by ``\\n``."""
     return decode_text(decompress(read_file(path), str(path)))
+
+
+def read_bounded_text(path: Path, limit: int) -> str:
+    """`read_text` of a file whose content may not exceed `limit` bytes, packed or unpacked.
+
+    Raises
+    ------
+    MessageError
+        Before a larger file is read, or unpacked beyond the limit.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise InputDataError(
+            f"{path} cannot be read: {error.strerror or error}", file=str(path)
+        ) from error
+    data = read_file(path) if size <= limit else b""
+    # A fault of the packing is left to `decompress`, which words it.
+    with contextlib.suppress(EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError):
+        for magic, unpack in _STREAMS.items():
+            if data.startswith(magic) and len(unpack(io.BytesIO(data)).read(limit + 1)) > limit:
+                size = limit + 1
+    if size > limit:
+        raise MessageError(
+            f"{path}: more than {limit / 2**20:.0f} MiB is no message; split it",
+            file=str(path),
+            given=size,
+            allowed=limit,
+        )
+    return decode_text(decompress(data, str(path)))
 
 
 def read_table(path: Path, key: str) -> str:

@@ -1,0 +1,439 @@
+"""OCM reader: what a message says, each rule with its code, what is forgiven, what is tolerated."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from tests.messages.ocm_samples import (
+    START,
+    block_times,
+    circle,
+    covariance_rows,
+    edited,
+    kvn_lines_of_sample,
+    record_contents,
+    sample,
+)
+from tracss_hpc.errors import MessageError
+from tracss_hpc.messages import ocm_notation
+from tracss_hpc.messages.ocm import parse_ocm
+from tracss_hpc.messages.ocm_write import format_ocm
+from tracss_hpc.messages.utc import elapsed, parse_utc
+
+ROW_OF_BLOCK_1 = "2025-01-01T11:57:00.000000"
+
+
+def test_everything_is_in_the_record() -> None:
+    record = parse_ocm(sample(), file="a.ocm")
+    assert record.warnings == ()
+    assert (record.version, record.message_id, record.originator) == ("3.0", "sample-1", "tests")
+    assert record.creation_date == parse_utc("2025-01-01T11:00:00")
+    thing = record.object
+    assert (thing.designator, thing.name) == ("99901", "SAMPLE [A] & <B>")
+    assert (thing.hbr_m, thing.mass_kg, thing.area_pc_m2, thing.drag_area_m2) == (
+        4.5, 260.0, 12.0, 10.5,
+    )  # fmt: skip
+    assert np.isnan(thing.srp_area_m2)
+    assert thing.maneuverable == "YES"
+    assert (record.od.obs_used, record.od.tracks_used, record.od.sedr_w_kg) == (100, None, 4e-4)
+    assert record.od.epoch == parse_utc("2025-01-01T00:00:00")
+    assert record.model.srp == "NO"
+    assert record.manoeuvres[0].rows == ("600.0 1.0 0.001",)
+    assert record.extra["META"]["TAIMUTC_AT_TZERO"] == "37 [s]"
+    assert record.extra["PHYS"] == {"RCS": "1.5 [m**2]"}
+    assert record.extra["USER"] == {"USER_DEFINED_NOTE": "anything"}
+    for k, block in enumerate(record.blocks):
+        t = block_times(k)
+        r, v = circle(t)
+        assert np.array_equal(block.r, r)
+        assert np.array_equal(block.v, v)
+        assert np.array_equal(elapsed(START, block.jd, block.seconds), t)
+        assert (block.id, block.basis, block.interpolation_degree) == (str(k + 1), "OPERATIONAL", 6)
+        assert block.extra == {"PROPAGATOR": "circle"}
+        assert block.covariance is not None
+        assert np.array_equal(block.covariance, block.covariance.swapaxes(1, 2))
+        assert block.covariance[3][np.tril_indices(6)].tolist() == covariance_rows(t)[3]
+        assert block.covariance_frame == "RSW_INERTIAL"
+    assert record.blocks[0].useable_stop == record.blocks[1].useable_start
+
+
+def test_relative_times_are_the_absolute_ones() -> None:
+    assert record_contents(parse_ocm(sample(relative=True))) == record_contents(parse_ocm(sample()))
+
+
+def test_relative_times_count_a_leap_second() -> None:
+    text = sample(relative=True, blocks=1).replace("2025-01-01T11:5", "2016-12-31T23:5")
+    text = text.replace("2025-01-01T12:0", "2017-01-01T00:0")
+    text = text.replace("2017-01-01T00:00:00.000000", "2016-12-31T23:59:60.000000")
+    text = text.replace("2017-01-01T00:05:00.000000", "2017-01-01T00:04:59.000000")
+    block = parse_ocm(text).blocks[0]
+    assert block.seconds[4:7].tolist() == [86340.0, 86400.0, 59.0]
+    assert (np.diff(elapsed(block.useable_start, block.jd, block.seconds)) == 60.0).all()
+
+
+#: Name of the case, edit of the sample, code, keyword, a text of the message.
+BROKEN = {
+    "not-an-ocm": ("CCSDS_OCM_VERS", "CCSDS_OPM_VERS", "O01", "", "OPM"),
+    "version-2": ("VERS = 3.0", "VERS = 2.0", "O01", "CCSDS_OCM_VERS", "2.0"),
+    "no-owner": ("OWNER = Owner\n", "", "O02", "OWNER", "OWNER"),
+    "owner-empty": ("OWNER = Owner", "OWNER =", "O02", "OWNER", "OWNER"),
+    "no-data": ("\n".join(kvn_lines_of_sample()[40:56]) + "\n", "", "O02", "", "no data lines"),
+    "unknown-section": ("PHYS_START", "FIZZ_START", "O03", "", "FIZZ_START"),
+    "no-stop": ("META_STOP\n", "", "O03", "", "META_STOP"),
+    "unknown-keyword": ("OWNER = O", "OWNAR = O", "O03", "OWNAR", "OWNAR"),
+    "keyword-elsewhere": ("OD_ID = OD 1", "WET_MASS = 1", "O03", "WET_MASS", "PHYS"),
+    "keyword-twice": ("OWNER = O", "OWNER = A\nOWNER = O", "O03", "OWNER", "already"),
+    "meta-twice": ("PHYS_START", "META_START\nMETA_STOP\nPHYS_START", "O03", "META", "2 times"),
+    "time-system-tai": ("TIME_SYSTEM = UTC", "TIME_SYSTEM = TAI", "O04", "TIME_SYSTEM", "TAI"),
+    "center-mars": ("CENTER_NAME = EARTH", "CENTER_NAME = MARS", "O05", "CENTER_NAME", "MARS"),
+    "frame-itrf": ("= EME2000", "= ITRF", "O06", "TRAJ_REF_FRAME", "convert first"),
+    "frame-j2000": ("= EME2000", "= J2000", "O06", "TRAJ_REF_FRAME", "write EME2000"),
+    "type-keplerian": ("TRAJ_TYPE = CARTPV", "TRAJ_TYPE = KEPLERIAN", "O07", "TRAJ_TYPE", "KEP"),
+    "units-metres": ("[km, km, km, km/s", "[m, m, m, m/s", "O08", "TRAJ_UNITS", "[m, m"),
+    "one-column-more": (f"{ROW_OF_BLOCK_1} ", f"{ROW_OF_BLOCK_1} 1 ", "O09", "", "epoch and 6"),
+    "nan": (" 7000.0 ", " nan ", "O10", "", "'nan'"),
+    "too-large": (" 7000.0 ", " 7e999 ", "O10", "", "'7e999'"),
+    "python-number": (" 7000.0 ", " 7_000.0 ", "O10", "", "'7_000.0'"),
+    "two-in-one": (" 7000.0 ", " 70-00.0 ", "O10", "", "'70-00.0'"),
+    "no-such-day": (ROW_OF_BLOCK_1, "2025-02-29T11:57:00", "O10", "", "2025-02-29"),
+    "wrong-unit": ("260.0 [kg]", "260.0 [g]", "O10", "WET_MASS", "[g]"),
+    "negative-mass": ("260.0 [kg]", "-260.0 [kg]", "O10", "WET_MASS", "-260.0"),
+    "count-not-whole": ("OBS_USED = 100", "OBS_USED = 1.5", "O10", "OBS_USED", "1.5"),
+    "epoch-repeats": (ROW_OF_BLOCK_1, "2025-01-01T11:56:00.000000", "O11", "", "do not increase"),
+    "epoch-mixed": (ROW_OF_BLOCK_1, "120.0", "O11", "", "an absolute epoch, as above"),
+    "padding-4": (
+        "USEABLE_START_TIME = 2025-01-01T12:00:00", "USEABLE_START_TIME = 2025-01-01T11:59:00",
+        "O12", "USEABLE_START_TIME", "4 records before",
+    ),
+    "useable-outside": (
+        "USEABLE_START_TIME = 2025-01-01T12:00:00", "USEABLE_START_TIME = 2025-01-01T11:50:00",
+        "O13", "USEABLE_START_TIME", "outside the data",
+    ),
+    "useable-empty": (
+        "USEABLE_STOP_TIME = 2025-01-01T12:05:00", "USEABLE_STOP_TIME = 2025-01-01T12:00:00",
+        "O13", "", "nothing of this block",
+    ),
+    "blocks-apart": (
+        "USEABLE_START_TIME = 2025-01-01T12:05:00", "USEABLE_START_TIME = 2025-01-01T12:06:00",
+        "O13", "USEABLE_START_TIME", "does not begin where",
+    ),
+    "basis-predicted": ("= OPERATIONAL\nINTER", "= PREDICTED\nINTER", "O14", "TRAJ_BASIS", "PRED"),
+    "one-covariance": (
+        "\n".join(kvn_lines_of_sample()[100:122]) + "\n", "", "O15", "COV", "1 sections",
+    ),
+    "covariance-frame": ("RSW_INERTIAL", "EME2000", "O16", "COV_REF_FRAME", "EME2000"),
+    "covariance-type": ("COV_TYPE = CARTPV", "COV_TYPE = ADBARV", "O16", "COV_TYPE", "ADBARV"),
+    "covariance-order": ("= LTM", "= UTM", "O16", "COV_ORDERING", "UTM"),
+    "covariance-units": (
+        "COV_UNITS = [km, km, km", "COV_UNITS = [m, m, m", "O16", "COV_UNITS", "[m, m",
+    ),
+    "metres": (" 7000.0 ", " 7000000.0 ", "O18", "", "is it in km"),
+    "off-the-orbit": (" 7000.0 ", " 7001.0 ", "O18", "", "not one free orbit"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "code", "key", "word"), BROKEN.values(), ids=list(BROKEN))
+def test_broken(old: str, new: str, code: str, key: str, word: str) -> None:
+    text = edited(old, new)
+    with pytest.raises(MessageError) as caught:
+        parse_ocm(text, file="broken.ocm")
+    error = caught.value
+    assert (error.code, error.file) == (code, "broken.ocm")
+    if key:
+        assert error.key == key
+    assert word in str(error)
+    if error.line:
+        # The line named is one that the edit changed, or the head of what it emptied.
+        named = text.split("\n")[error.line - 1]
+        assert named.split(" ")[0] in (*sample().split(), *new.split())
+
+
+def test_every_code_that_is_an_error_has_a_case() -> None:
+    codes = {case[2] for case in BROKEN.values()}
+    assert codes == {f"O{n:02d}" for n in range(1, 19)} - {"O17"}
+
+
+def test_covariance_epochs_that_differ() -> None:
+    head, mark, tail = sample().partition("COV_START")
+    text = head + mark + tail.replace(ROW_OF_BLOCK_1, "2025-01-01T11:57:00.5", 1)
+    with pytest.raises(MessageError, match=r"O15: epochs differ.*57:00.500000") as caught:
+        parse_ocm(text)
+    assert caught.value.code == "O15"
+    short = head + mark + tail.replace(tail.split("\n")[8] + "\n", "", 1)
+    with pytest.raises(MessageError, match=r"O15.*15 records"):
+        parse_ocm(short)
+
+
+def test_all_faults_are_listed() -> None:
+    text = (
+        edited("= EME2000", "= TEME").replace("M = UTC", "M = TAI").replace("OWNER = Owner\n", "")
+    )
+    with pytest.raises(MessageError) as caught:
+        parse_ocm(text, file="x")
+    lines = str(caught.value).split("\n")
+    assert [line.split(": ")[1] for line in lines] == ["O04", "O06", "O02"]
+    assert lines[1].startswith("x, line ")
+
+
+def test_faults_beyond_a_dozen_are_counted() -> None:
+    text = sample()
+    for name in (
+        "WET_MASS", "DRAG_CONST_AREA", "AREA_TYP_FOR_PC", "RCS", "GM", "SEDR", "OBS_USED",
+        "USER_DEFINED_HBR", "DAYS_SINCE_LAST_OBS", "WEIGHTED_RMS", "TAIMUTC_AT_TZERO", "OD_EPOCH",
+        "INTERPOLATION_DEGREE", "CREATION_DATE",
+    ):  # fmt: skip
+        text = text.replace(f"\n{name} = ", f"\n{name} = x", 1)
+    with pytest.raises(MessageError) as caught:
+        parse_ocm(text)
+    *listed, rest = str(caught.value).split("\n")
+    assert (len(listed), rest) == (12, "and 2 more")
+    assert all(": O10: " in line for line in listed)
+
+
+# ------------------------------------------------------------------ warnings, strict, lenient
+
+
+def test_not_positive_definite_warns_and_is_repaired_on_request() -> None:
+    rows = covariance_rows(block_times(0))
+    bad = list(rows[0])
+    bad[1] = 5.0 * math.sqrt(bad[0] * bad[2])  # correlation 5 of R and T
+    text = edited(" ".join(map(repr, rows[0])), " ".join(map(repr, bad)))
+    record = parse_ocm(text)
+    assert [w.code for w in record.warnings] == ["O17"]
+    assert "1 of 16 covariances" in record.warnings[0].text
+    with pytest.raises(MessageError, match="O17"):
+        parse_ocm(text, strict=True)
+    kept, repaired = record.blocks[0], parse_ocm(text, repair_covariance=True).blocks[0]
+    assert kept.covariance is not None
+    assert repaired.covariance is not None
+    assert np.array_equal(kept.covariance[1:], repaired.covariance[1:])
+    assert np.linalg.eigvalsh(kept.covariance[0])[0] < -0.01
+    assert np.linalg.eigvalsh(repaired.covariance[0])[0] > -1e-12
+
+
+def test_negative_variance_warns() -> None:
+    first = covariance_rows(block_times(0))[0]
+    text = edited(" ".join(map(repr, first)), " ".join(map(repr, [-first[0], *first[1:]])))
+    assert [w.code for w in parse_ocm(text).warnings] == ["O17"]
+
+
+def test_step_too_long_warns() -> None:
+    lines = kvn_lines_of_sample(blocks=1, covariance=False)
+    begin = lines.index("TRAJ_STOP") - 16
+    t = (np.arange(16) - 5) * 400.0
+    r, v = circle(t)
+    for k in range(16):
+        row = " ".join(map(repr, [*r[k].tolist(), *v[k].tolist()]))
+        lines[begin + k] = f"{START.plus(float(t[k])).iso()} {row}"
+    record = parse_ocm("\n".join(lines))
+    assert [w.code for w in record.warnings] == ["O19"]
+    assert "a step of 400 s" in record.warnings[0].found
+
+
+def test_object_not_in_the_catalog_warns() -> None:
+    assert parse_ocm(sample(), known={"99901"}).warnings == ()
+    (warning,) = parse_ocm(sample(), known={"1", "2"}).warnings
+    assert (warning.code, warning.found) == ("O20", "99901")
+    assert warning.line == 1 + kvn_lines_of_sample().index("OBJECT_DESIGNATOR = 99901")
+    with pytest.raises(MessageError, match="O20"):
+        parse_ocm(sample(), known=(), strict=True)
+
+
+def test_start_time_that_is_not_the_useable_start_warns() -> None:
+    text = edited("\nSTART_TIME = 2025-01-01T12:00", "\nSTART_TIME = 2025-01-01T11:55")
+    (warning,) = parse_ocm(text).warnings
+    assert (warning.code, warning.key) == ("O13", "START_TIME")
+
+
+def test_lenient_clips_to_where_seven_states_surround_the_time() -> None:
+    text = edited(
+        "USEABLE_START_TIME = 2025-01-01T12:00:00", "USEABLE_START_TIME = 2025-01-01T11:50:00"
+    )
+    record = parse_ocm(text, lenient=True)
+    # The fourth state is the first with three before it: 11:58; nearest from 11:57:30 on.
+    assert record.blocks[0].useable_start == parse_utc("2025-01-01T11:57:30")
+    assert record.blocks[0].useable_stop == parse_utc("2025-01-01T12:05:00")
+    assert "O13" in [w.code for w in record.warnings]
+
+
+def test_lenient_gives_an_overlap_to_the_later_block() -> None:
+    text = edited(
+        "USEABLE_START_TIME = 2025-01-01T12:05:00", "USEABLE_START_TIME = 2025-01-01T12:04:59"
+    )
+    first, second = parse_ocm(text, lenient=True).blocks
+    assert first.useable_stop == second.useable_start == parse_utc("2025-01-01T12:04:59")
+
+
+def test_lenient_does_not_make_states_up() -> None:
+    lines = kvn_lines_of_sample(blocks=1, covariance=False)
+    begin = lines.index("TRAJ_STOP") - 16
+    del lines[begin + 6 : begin + 16]
+    with pytest.raises(MessageError, match=r"O12.*at least 7"):
+        parse_ocm("\n".join(lines), lenient=True)
+
+
+# ------------------------------------------------------------------ tolerated without a word
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "count"),
+    [
+        ("\n", "\r\n", -1),
+        ("\n", "\n\n", -1),
+        ("\n", "\nCOMMENT x = y\n", -1),
+        (" = ", "=", -1),
+        ("260.0 [kg]", "260.0", 1),
+        ("= EARTH", "= Earth", -1),
+        ("= OPERATIONAL\nINTER", "= operational\nINTER", -1),
+        ("TRAJ_STOP", "TRAJ_END", -1),
+        ("CENTER_NAME", "CENTER NAME", -1),
+        ("COV_UNITS = [km, km, km, km/s, km/s, km/s]\n", "", -1),
+        ("COV_ORDERING = LTM\n", "", -1),
+        ("2025-01-01T11", "2025-001T11", -1),
+        (".000000 ", "Z ", -1),
+        ("TRAJ_UNITS = [km, km, km, km/s", "TRAJ_UNITS = [km,KM,km,km/s", -1),
+    ],
+)  # fmt: skip
+def test_tolerated(old: str, new: str, count: int) -> None:
+    text = sample().replace(old, new, count)
+    assert text != sample()
+    text = text.replace("\r\n", "\n")
+    found, expected = record_contents(parse_ocm(text)), record_contents(parse_ocm(sample()))
+    for contents in (found, expected):
+        contents["extra"]["META"].pop("EPOCH_TZERO")  # kept as printed
+    assert found == expected
+
+
+def test_covariance_units_may_be_those_of_the_numbers() -> None:
+    p, m, v = "km**2", "km**2/s", "km**2/s**2"
+    units = [p, p, p, p, p, p, m, m, m, v, m, m, m, v, v, m, m, m, v, v, v]
+    text = edited("COV_UNITS = [km, km, km, km/s, km/s, km/s]", f"COV_UNITS = [{', '.join(units)}]")
+    assert record_contents(parse_ocm(text)) == record_contents(parse_ocm(sample()))
+
+
+def test_version_of_the_verification_set() -> None:
+    assert parse_ocm(edited("= 3.0", "= 502.0-B-3")).version == "502.0-B-3"
+
+
+# ------------------------------------------------------------------ notations, round trip
+
+
+@pytest.mark.parametrize("notation", ["KVN", "XML", "JSON"])
+@pytest.mark.parametrize("covariance", [True, False])
+def test_output_reads_back_identically(notation: str, covariance: bool) -> None:
+    record = parse_ocm(sample(covariance=covariance))
+    text = format_ocm(record, notation)  # type: ignore[arg-type]
+    again = parse_ocm(text, strict=True)
+    assert record_contents(again) == record_contents(record)
+    assert format_ocm(again, notation) == text  # type: ignore[arg-type]
+
+
+def test_accelerations_and_positions_alone_read_back() -> None:
+    record = parse_ocm(sample())
+    blocks = tuple(
+        dataclasses.replace(
+            block,
+            a=-block.r * 1e-6 / 3.0,
+            covariance=np.ascontiguousarray(block.covariance[:, :3, :3]),
+            covariance_frame="TNW_INERTIAL",
+        )
+        for block in record.blocks
+        if block.covariance is not None
+    )
+    record = dataclasses.replace(record, blocks=blocks)
+    text = format_ocm(record)
+    assert "CARTPVA" in text
+    assert record_contents(parse_ocm(text)) == record_contents(record)
+
+
+def test_writer_does_not_invent() -> None:
+    record = parse_ocm(sample())
+    bare = dataclasses.replace(record, object=dataclasses.replace(record.object, owner=""))
+    with pytest.raises(MessageError, match=r"OWNER.*object\.owner") as caught:
+        format_ocm(bare)
+    assert caught.value.key == "OWNER"
+    lined = dataclasses.replace(record, object=dataclasses.replace(record.object, name="A\nB"))
+    with pytest.raises(MessageError, match=r"OBJECT_NAME.*one line"):
+        format_ocm(lined)
+    block = dataclasses.replace(record.blocks[0], covariance_seconds=record.blocks[0].seconds + 1)
+    with pytest.raises(MessageError, match="other epochs"):
+        format_ocm(dataclasses.replace(record, blocks=(block, record.blocks[1])))
+    none = dataclasses.replace(record.blocks[0], covariance=None)
+    with pytest.raises(MessageError, match="1 of 2 blocks"):
+        format_ocm(dataclasses.replace(record, blocks=(none, record.blocks[1])))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ("<ocm", '<!DOCTYPE ocm [<!ENTITY a "b">]>\n<ocm', "entity declaration is refused"),
+        ("<ocm", '<!DOCTYPE ocm SYSTEM "file:///etc/passwd">\n<ocm', "is refused"),
+        ("Owner<", "&other;<", "not well-formed"),
+        ("</ocm>", "", "not well-formed"),
+        ("<OWNER>", "<OWNER><b>x</b>", "element within a value"),
+        ("<metadata>", "<metadata>stray", "text between elements"),
+        ("<metadata>", "<metadata><b>x</b>", "O03"),
+        ("<phys>", "<fizz><RCS>1</RCS></fizz><phys>", "O03"),
+        ("<ocm", "<ndm><oem/><ocm", "O01"),
+        ("<TIME_SYSTEM>UTC", "<TIME_SYSTEM>TAI", "O04"),
+        ('units="kg"', 'units="g"', "O10"),
+    ],
+)
+def test_broken_xml(old: str, new: str, word: str) -> None:
+    text = format_ocm(parse_ocm(sample()), "XML")
+    assert old in text
+    with pytest.raises(MessageError, match=word):
+        parse_ocm(text.replace(old, new, 1))
+
+
+def test_xml_within_ndm_with_namespace() -> None:
+    record = parse_ocm(sample())
+    inner = format_ocm(record, "XML").partition("\n")[2]
+    text = f'<?xml version="1.0"?>\n<n:ndm xmlns:n="urn:x"><COMMENT>x</COMMENT>{inner}</n:ndm>'
+    assert record_contents(parse_ocm(text)) == record_contents(record)
+    twice = f"<ndm>{inner}{inner}</ndm>"
+    with pytest.raises(MessageError, match=r"more than one OCM|another message"):
+        parse_ocm(twice)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("", "O01"),
+        ("[]", "O01"),
+        ("[1]", "O01"),
+        ("{", "not JSON"),
+        ("[" * 100_000, "O01"),
+        ('{"CCSDS_OCM_VERS": "3.0"}', "META"),
+        ('{"CCSDS_OCM_VERS": "3.0", "META": 5}', "not a section"),
+        ('{"CCSDS_OCM_VERS": ["3.0"]}', "not a value"),
+        ('{"CCSDS_OCM_VERS": "3.0", "META": {}, "TRAJ": [{"trajLine": "x"}]}', "one list"),
+        ('{"CCSDS_OCM_VERS": "3.0", "META": {"OWNER": "a", "OWNER": "b"}}', "already"),
+    ],
+)
+def test_broken_json(text: str, word: str) -> None:
+    with pytest.raises(MessageError, match=word):
+        parse_ocm(text)
+
+
+def test_json_numbers_keep_their_digits() -> None:
+    text = format_ocm(parse_ocm(sample()), "JSON").replace('"100"', "100").replace('"4.5"', "4.50")
+    assert record_contents(parse_ocm(text)) == record_contents(parse_ocm(sample()))
+
+
+def test_too_many_sections_end_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ocm_notation, "MAX_BLOCKS", 50)
+    many = sample() + "MAN_START\nMAN_ID = 1\nMAN_STOP\n" * 60
+    xml = "<man><MAN_ID>1</MAN_ID></man>" * 60
+    json = ", ".join(['{"MAN_ID": "1"}'] * 60)
+    for text in (
+        many,
+        format_ocm(parse_ocm(sample()), "XML").replace("<pert>", xml + "<pert>"),
+        format_ocm(parse_ocm(sample()), "JSON").replace('"MAN": [', f'"MAN": [{json}, '),
+    ):
+        with pytest.raises(MessageError, match="at most 50 sections"):
+            parse_ocm(text)

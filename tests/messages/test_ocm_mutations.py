@@ -1,0 +1,93 @@
+"""Random damage to an OCM: an error of ours, or a record that differs only where bytes changed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.messages.ocm_samples import record_contents, sample
+from tracss_hpc.errors import MessageError
+from tracss_hpc.messages.ocm import parse_ocm
+from tracss_hpc.messages.ocm_write import format_ocm
+
+RECORD = parse_ocm(sample())
+TEXTS = {
+    "KVN": sample(),
+    "XML": format_ocm(RECORD, "XML"),
+    "JSON": format_ocm(RECORD, "JSON"),
+}
+EPOCHS = re.compile(r"useable|epoch|date|jd|seconds")
+ALPHABET = st.one_of(
+    st.sampled_from('0123456789.-+eE \n\t=[]<>&{}",:TZABX_/\x00\x0b\x1c\x85\xa0\u2028\u0661\ud800'),
+    st.characters(),
+)
+
+
+def damaged(data: st.DataObject, text: str) -> tuple[str, str]:
+    """The text with up to 4 characters replaced by up to 4 others, and the lines this touches."""
+    # Half of the damage where keywords are: data lines are most of the text.
+    short = len(text) // 8
+    place = data.draw(st.one_of(st.integers(0, len(text) - 1), st.integers(0, short)))
+    cut = data.draw(st.integers(0, 4))
+    put = "".join(data.draw(st.lists(ALPHABET, max_size=4)))
+    changed = text[:place] + put + text[place + cut :]
+    return changed, "\n".join(
+        whole[whole.rfind("\n", 0, place) + 1 : (whole + "\n").find("\n", place + size)]
+        for whole, size in ((text, cut), (changed, len(put)))
+    )
+
+
+def different(a: Any, b: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    """Paths at which two nested contents differ, with both values."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        keys = sorted({*a, *b})
+        return [p for key in keys for p in different(a.get(key), b.get(key), f"{path}.{key}")]
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple) and len(a) == len(b):
+        pairs = enumerate(zip(a, b, strict=True))
+        return [p for k, (x, y) in pairs for p in different(x, y, f"{path}[{k}]")]
+    return [] if a == b else [(path, a, b)]
+
+
+def check(data: st.DataObject, notation: str) -> None:
+    """One damage: refused, or what differs stood in the lines that were touched."""
+    changed, touched = damaged(data, TEXTS[notation])
+    try:
+        record = parse_ocm(changed)
+    except MessageError as error:
+        refused = error
+    else:
+        found = different(record_contents(record), record_contents(RECORD))
+        for path, new, old in found:
+            # An epoch is two numbers in the record, a covariance stands on both sides of a matrix.
+            printed = {str(new), str(old)}
+            assert EPOCHS.search(path) or any(text in touched for text in printed), (path, touched)
+        assert len(found) <= 4, (found, touched)
+        return
+    assert refused.code.startswith("O")
+    assert str(refused)
+
+
+@pytest.mark.parametrize("notation", list(TEXTS))
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_damage(notation: str, data: st.DataObject) -> None:
+    check(data, notation)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("notation", list(TEXTS))
+@settings(deadline=None, max_examples=10_000, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_much_damage(notation: str, data: st.DataObject) -> None:
+    check(data, notation)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.text(max_size=300))
+def test_any_text(text: str) -> None:
+    with pytest.raises(MessageError):
+        parse_ocm(text)

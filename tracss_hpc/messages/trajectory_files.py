@@ -1,0 +1,76 @@
+"""The front door for ephemeris files: which format a file is follows from its content.
+
+Fed by paths; feeds `ephemeris.tabulated` and the command line. Each format is one row of
+`TRAJECTORY_FORMATS`: its name, how its text begins, and its parser.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from tracss_hpc.errors import MessageError
+from tracss_hpc.messages.ocm import parse_ocm
+from tracss_hpc.messages.source import read_bounded_text
+from tracss_hpc.messages.trajectory_record import TrajectoryRecord
+
+__all__ = [
+    "MAX_BYTES",
+    "TRAJECTORY_FORMATS",
+    "TrajectoryFormat",
+    "parse_trajectory",
+    "read_trajectory",
+]
+
+#: Largest message read [bytes, unpacked]: ten days at one second with covariance are 430 MB.
+MAX_BYTES = 512 * 2**20
+_HEAD = 65536  # characters in which the mark of the format must stand
+
+
+class TrajectoryFormat(NamedTuple):
+    """One format: `mark` is found in the head of its texts, in no other's before it."""
+
+    name: str
+    mark: re.Pattern[str]
+    parse: Callable[..., TrajectoryRecord]  # (text, *, file, strict, lenient)
+
+
+TRAJECTORY_FORMATS = (
+    TrajectoryFormat("OCM", re.compile(r"CCSDS_OCM_VERS|<(?:\w+:)?ocm[\s>]"), parse_ocm),
+)
+
+
+def read_trajectory(
+    path: str | Path, *, strict: bool = False, lenient: bool = False
+) -> TrajectoryRecord:
+    """Read an ephemeris file, plain or compressed (gzip, xz, zstd).
+
+    Raises
+    ------
+    MessageError
+        If it is in no known format, too large, or breaks a rule of its format.
+    """
+    text = read_bounded_text(Path(path), MAX_BYTES)
+    return parse_trajectory(text, file=str(path), strict=strict, lenient=lenient)
+
+
+def parse_trajectory(
+    text: str, *, file: str = "<text>", strict: bool = False, lenient: bool = False
+) -> TrajectoryRecord:
+    """Read an ephemeris message of any known format; `file` is its name in findings."""
+    head = text[:_HEAD]
+    found = [
+        (match.start(), form) for form in TRAJECTORY_FORMATS if (match := form.mark.search(head))
+    ]
+    if not found:
+        names = ", ".join(form.name for form in TRAJECTORY_FORMATS)
+        raise MessageError(
+            f"{file}: found no ephemeris message; expected one of {names}, told by its first lines",
+            file=file,
+            given=head[:60],
+            allowed=names,
+        )
+    _, form = min(found, key=lambda pair: pair[0])
+    return form.parse(text, file=file, strict=strict, lenient=lenient)
