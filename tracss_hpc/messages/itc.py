@@ -152,12 +152,18 @@ def _read_block(
         why = "the last record is cut short"
         raise judge.fatal("O09", line, "", found, f"{_ROWS} rows for each epoch", why)
     places = [number for number, _ in lines[::_ROWS]]
-    # A stamp of another form is left as it is, and refused as no epoch with its line.
+    stamps = [_STAMP.fullmatch(row[0]) for row in cells[::_ROWS]]
+    if None in stamps:
+        k = stamps.index(None)
+        found = cells[_ROWS * k][0]
+        raise judge.fatal("O10", places[k], "", found, "YYYYDDDhhmmss.sss", "not a time")
     rows = [
-        " ".join([_STAMP.sub(r"\1-\2T\3:\4:\5", stamp), *numbers, *(line for _, line in more)])
-        for (stamp, *numbers), more in (
-            (cells[k], lines[k + 1 : k + _ROWS]) for k in range(0, len(cells), _ROWS)
+        " ".join(
+            ["{}-{}T{}:{}:{}".format(*stamp.groups()), *cells[_ROWS * k][1:]]
+            + [line for _, line in lines[_ROWS * k + 1 : _ROWS * (k + 1)]]
         )
+        for k, stamp in enumerate(stamps)
+        if stamp
     ]
     jd, seconds, table = read_rows(rows, places, 27, None, judge)
     first, last = Utc(float(jd[0]), float(seconds[0])), Utc(float(jd[-1]), float(seconds[-1]))

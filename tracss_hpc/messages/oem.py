@@ -42,6 +42,7 @@ _SETTINGS = (
     ("CENTER_NAME", "O05", ("EARTH",), "only orbits about the Earth are screened"),
     ("REF_FRAME", "O06", ("EME2000", "J2000"), "another frame; convert the states first"),
 )
+_EPOCHS = "YYYY-MM-DDThh:mm:ss[.f] or YYYY-DDDThh:mm:ss[.f] (UTC)"
 _COVARIANCE_FRAMES = ("RTN", "RSW", "TNW", "EME2000", "J2000")
 
 
@@ -114,8 +115,7 @@ def parse_epoch(key: str, entry: Entry, judge: Judge) -> Utc:
     try:
         return parse_utc(entry.text)
     except EpochError:
-        expected = "YYYY-MM-DDThh:mm:ss[.f] or YYYY-DDDThh:mm:ss[.f] (UTC)"
-        raise judge.fatal("O10", entry.line, key, entry.text, expected, "no epoch") from None
+        raise judge.fatal("O10", entry.line, key, entry.text, _EPOCHS, "no epoch") from None
 
 
 def _check_header(parts: OemParts, judge: Judge) -> None:
@@ -148,6 +148,10 @@ def _check_settings(segment: OemSegment, first: OemSegment, judge: Judge) -> Non
 
 def _block(segment: OemSegment, judge: Judge) -> TrajectoryBlock:
     columns = _columns(segment, judge)
+    relative = next((k for k, row in enumerate(segment.rows) if "T" not in row), None)
+    if relative is not None:
+        found, why = segment.rows[relative].split()[0], "no epoch"
+        raise judge.fatal("O10", segment.lines[relative], "", found, _EPOCHS, why)
     jd, seconds, table = read_rows(segment.rows, segment.lines, columns, None, judge)
     start = _useable_edge(segment, "START", Utc(float(jd[0]), float(seconds[0])), judge)
     stop = _useable_edge(segment, "STOP", Utc(float(jd[-1]), float(seconds[-1])), judge)
@@ -225,6 +229,12 @@ def _with_covariance(block: TrajectoryBlock, segment: OemSegment, judge: Judge) 
     rows = [" ".join([matrix.epoch.text, *matrix.rows]) for matrix in segment.covariances]
     lines = [matrix.epoch.line for matrix in segment.covariances]
     jd, seconds, lower = read_rows(rows, lines, 21, None, judge)
+    late = (jd[1:] < jd[:-1]) | ((jd[1:] == jd[:-1]) & (seconds[1:] <= seconds[:-1]))
+    if late.any():
+        k = int(np.argmax(late)) + 1
+        after, epoch = segment.covariances[k - 1].epoch.text, segment.covariances[k].epoch
+        why = "epochs repeat or do not increase"
+        raise judge.fatal("O11", epoch.line, "EPOCH", epoch.text, f"after {after}", why)
     return dataclasses.replace(
         block,
         covariance_jd=jd,
