@@ -148,10 +148,7 @@ def _check_settings(segment: OemSegment, first: OemSegment, judge: Judge) -> Non
 
 def _block(segment: OemSegment, judge: Judge) -> TrajectoryBlock:
     columns = _columns(segment, judge)
-    relative = next((k for k, row in enumerate(segment.rows) if "T" not in row), None)
-    if relative is not None:
-        found, why = segment.rows[relative].split()[0], "no epoch"
-        raise judge.fatal("O10", segment.lines[relative], "", found, _EPOCHS, why)
+    _check_absolute(segment.rows, segment.lines, judge)
     jd, seconds, table = read_rows(segment.rows, segment.lines, columns, None, judge)
     start = _useable_edge(segment, "START", Utc(float(jd[0]), float(seconds[0])), judge)
     stop = _useable_edge(segment, "STOP", Utc(float(jd[-1]), float(seconds[-1])), judge)
@@ -174,6 +171,13 @@ def _block(segment: OemSegment, judge: Judge) -> TrajectoryBlock:
         block = _with_covariance(block, segment, judge)
     check_states(block, segment.lines, judge)
     return block
+
+
+def _check_absolute(rows: Sequence[str], lines: Sequence[int], judge: Judge) -> None:
+    """Refuse a first cell without date: an OEM has no epoch from which seconds could count."""
+    for row, line in zip(rows, lines, strict=True):
+        if "T" not in row:
+            raise judge.fatal("O10", line, "", row.split(" ")[0], _EPOCHS, "no epoch")
 
 
 def _columns(segment: OemSegment, judge: Judge) -> int:
@@ -228,6 +232,7 @@ def _degree(segment: OemSegment, judge: Judge) -> int | None:
 def _with_covariance(block: TrajectoryBlock, segment: OemSegment, judge: Judge) -> TrajectoryBlock:
     rows = [" ".join([matrix.epoch.text, *matrix.rows]) for matrix in segment.covariances]
     lines = [matrix.epoch.line for matrix in segment.covariances]
+    _check_absolute(rows, lines, judge)
     jd, seconds, lower = read_rows(rows, lines, 21, None, judge)
     late = (jd[1:] < jd[:-1]) | ((jd[1:] == jd[:-1]) & (seconds[1:] <= seconds[:-1]))
     if late.any():
