@@ -16,9 +16,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tracss_hpc.errors import MessageError
+from tracss_hpc.messages.elements import parse_number
 from tracss_hpc.messages.findings import Judge
 from tracss_hpc.messages.kvn import kvn_lines, split_unit
-from tracss_hpc.messages.ocm_rows import read_numbers, symmetric
+from tracss_hpc.messages.ocm_rows import symmetric
 from tracss_hpc.messages.oem import check_word, object_of, parse_epoch
 from tracss_hpc.messages.oem_parts import COVARIANCE_UNITS, STATE_UNITS, Entry
 from tracss_hpc.messages.trajectory_record import TrajectoryObject
@@ -244,7 +246,11 @@ def _numbers(values: dict[str, Entry], judge: Judge) -> dict[str, float]:
         if printed and printed != unit:
             expected = unit or "no unit"
             raise judge.fatal("O08", line, key, printed, expected, "another unit; convert it first")
-        numbers[key] = float(read_numbers([digits], [line], judge)[0])
+        try:
+            numbers[key] = parse_number(key, digits)
+        except MessageError:
+            why = "not a number"
+            raise judge.fatal("O10", line, key, digits, "a finite decimal number", why) from None
     return numbers
 
 

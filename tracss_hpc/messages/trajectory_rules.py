@@ -37,6 +37,7 @@ __all__ = [
 PADDING = 5  # records outside the useable span, each side [TraCSS-Spec-002]
 SIDE = 3  # states either side of the nearest that seven-point interpolation needs
 RADIUS_KM = (6300.0, 1e6)
+MAX_SPEED_KM_S = 20.0  # escape from 6,300 km needs 11.2
 #: Largest acceleration beyond two bodies between two states [km/s^2].
 MAX_ACCELERATION_KM_S2 = 1e-4
 _MAX_TURN = 0.5  # rad per step: beyond it the trapezoid says nothing (and O19 warns)
@@ -185,13 +186,16 @@ def _check_motion(
     max_acceleration: float,
 ) -> None:
     r, v = block.r, block.v
-    radius = np.sqrt((r * r).sum(axis=1))
-    wrong = (radius < RADIUS_KM[0]) | (radius > RADIUS_KM[1])
+    with np.errstate(over="ignore"):
+        radius = np.sqrt((r * r).sum(axis=1))
+        speed = np.sqrt((v * v).sum(axis=1))
+    wrong = (radius < RADIUS_KM[0]) | (radius > RADIUS_KM[1]) | (speed > MAX_SPEED_KM_S)
     if wrong.any():
         k = int(np.argmax(wrong))
         judge.error(
-            "O18", lines[k], "", f"radius {radius[k]:.6g} km",
-            f"{RADIUS_KM[0]:g} to {RADIUS_KM[1]:g} km", "not an orbit of the Earth; is it in km?",
+            "O18", lines[k], "", f"radius {radius[k]:.6g} km, speed {speed[k]:.6g} km/s",
+            f"{RADIUS_KM[0]:g} to {RADIUS_KM[1]:g} km, at most {MAX_SPEED_KM_S:g} km/s",
+            "not an orbit of the Earth; is it in km?",
         )  # fmt: skip
         return
     h = np.diff(t)[:, None]
