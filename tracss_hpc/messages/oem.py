@@ -209,9 +209,11 @@ def _useable_edge(segment: OemSegment, edge: str, end_of_data: Utc, judge: Judge
     key = useable if useable in times else total
     time = times[key]
     if (time < end_of_data) if edge == "START" else (time > end_of_data):
-        take_down = judge.forgive if key == useable else judge.warn
+        take_down, why = {
+            useable: (judge.forgive, "outside the data; lenient reading clips it"),
+            total: (judge.warn, "outside the data; the useable span ends with the data"),
+        }[key]
         line, found = segment.meta[key].line, segment.meta[key].text
-        why = "outside the data; clipped by lenient reading, or where only a total span is stated"
         take_down("O13", line, key, found, f"{end_of_data.iso()} or inside", why)
         time = end_of_data
     return time

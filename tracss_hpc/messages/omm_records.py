@@ -137,8 +137,8 @@ def json_records(text: str, file: str = "") -> Iterator[Cut]:
         )
     for number, item in enumerate(top, start=1):
         if isinstance(item, tuple):
-            keys = [key for key, _ in item]
-            twice = next(key for key in keys if keys.count(key) > 1)
+            names = [key for key, _ in item]
+            twice = next(name for name in names if names.count(name) > 1)
             record = {key: str(value) for key, value in item}
             yield number, record, MessageError(f"{twice} is given twice", key=twice)
         elif isinstance(item, dict):
