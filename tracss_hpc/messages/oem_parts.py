@@ -103,7 +103,8 @@ def cut_oem_kvn(text: str, judge: Judge) -> OemParts:
             segment.rows.append(line)
             segment.lines.append(number)
             continue
-        key, equals, value = (piece.strip() for piece in line.partition("="))
+        key, equals, value = line.partition("=")
+        key, value = key.rstrip(), value.lstrip()
         if not parts.header and key != _HEADER[0]:
             raise judge.fatal("O01", number, "", line, f"{_HEADER[0]} = 3.0 first", "not an OEM")
         if key == "COMMENT" or line.startswith("COMMENT "):

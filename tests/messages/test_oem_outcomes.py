@@ -1,7 +1,7 @@
 """Every public sample of OEM, ITC, OPM, OMM, NDM, TLE, VCM and SOCRATES has its expected outcome.
 
-The table `outcomes_oem.csv` says, for each file, which reader a user would give it to, whether it
-is read, and if not, the code of the error (`refused` where its format has no codes) and words of its
+The table `outcomes_oem.csv` says of each file which reader a user would give it to and whether it
+is read; if not, the code of the error (`refused` where a format has no codes) and words of its
 reason. Most OEM samples are orbits about Mars: a second row reads them with the centre renamed to
 EARTH, to reach the fault behind.
 """
@@ -22,18 +22,9 @@ from tracss_hpc.messages.source import read_text
 from tracss_hpc.messages.trajectory_files import parse_trajectory, read_trajectory
 
 TABLE = Path(__file__).parent / "outcomes_oem.csv"
-FOLDERS = [
-    "oem",
-    "oem_invalid",
-    "itc",
-    "opm",
-    "omm",
-    "omm_invalid",
-    "ndm",
-    "tle",
-    "vcm",
-    "socrates",
-]
+FOLDERS = (
+    "oem", "oem_invalid", "itc", "opm", "omm", "omm_invalid", "ndm", "tle", "vcm", "socrates",
+)  # fmt: skip
 
 
 def as_earth(path: Path) -> str:
