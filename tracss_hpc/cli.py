@@ -161,6 +161,12 @@ def _pair(options: argparse.Namespace, comm: Comm | None) -> int:
 
 def _catalog(options: argparse.Namespace, comm: Comm | None) -> int:
     _check_kernels()
+    if options.to_omm:
+        from tracss_hpc.runs.element_sets import convert_to_omm
+
+        text = convert_to_omm(options.files, options.to_omm, output=options.output)
+        sys.stdout.write(text)
+        return 0
     from tracss_hpc.runs.trajectories import write_gp_ocm
 
     text = write_gp_ocm(
@@ -394,9 +400,17 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
         help="clip useable spans that the data or their padding do not cover",
     )
 
-    catalog = verb("catalog", _catalog, "Write the ephemeris of a catalog object as an OCM.")
+    catalog = verb(
+        "catalog",
+        _catalog,
+        "Write the ephemeris of a catalog object as an OCM, or all element sets as OMMs.",
+    )
     catalog.add_argument("files", metavar="FILE", nargs="+", help="element sets: TLE, OMM")
-    catalog.add_argument("--to-ocm", metavar="ID", required=True, help="catalog number")
+    what = catalog.add_mutually_exclusive_group(required=True)
+    what.add_argument("--to-ocm", metavar="ID", help="catalog number")
+    what.add_argument(
+        "--to-omm", choices=("kvn", "xml", "json", "csv"), help="notation of all element sets"
+    )
     catalog.add_argument(
         "--start", metavar="UTC", help="useable start; default: the epoch of the newest set"
     )

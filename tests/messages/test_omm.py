@@ -140,6 +140,17 @@ def test_json_keeps_printed_digits() -> None:
     assert rejection.designator == "NaN"
 
 
+def test_repeated_json_key_costs_only_its_record() -> None:
+    text = (GP / "good.json").read_text()
+    found = read_omm_json(text.replace("MEAN_MOTION_DDOT", "MEAN_MOTION_DOT", 1))
+    assert [row.designator for row in found.sets] == [270001, 7]
+    assert found.rejected == [
+        Rejection(1, "99901", "MEAN_MOTION_DOT is given twice", "MEAN_MOTION_DOT", "")
+    ]
+    one = text[1 : text.index("}") + 1].replace("MEAN_MOTION_DDOT", "MEAN_MOTION_DOT")
+    assert not read_omm_json(one).sets
+
+
 def test_xml_root_omm_and_namespaces() -> None:
     text = (GP / "good.xml").read_text()
     one = text[text.index("<omm") : text.index("</omm>") + 6]

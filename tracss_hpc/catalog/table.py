@@ -17,7 +17,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from tracss_hpc.messages.elements import ElementSet
 
-__all__ = ["Catalog", "catalog_from_elements", "object_types_from_names"]
+__all__ = [
+    "Catalog",
+    "catalog_from_elements",
+    "elements_from_catalog",
+    "object_types_from_names",
+]
 
 _DEBRIS = re.compile(r"\b(?:DEB|DEBRIS)\b")
 _ROCKET_BODY = re.compile(r"R/B|\bROCKET BODY\b")
@@ -104,6 +109,20 @@ def catalog_from_elements(sets: Sequence[ElementSet], source_file: Sequence[str]
         mass_kg=np.full(n, np.nan),
         source_file=_text(source_file),
     )
+
+
+def elements_from_catalog(catalog: Catalog) -> list[ElementSet]:
+    """Element sets of the rows, in their order: what `catalog_from_elements` was given.
+
+    An object type that the name tells is left out, since no record need state it.
+    """
+    columns = {
+        name: getattr(catalog, name).tolist() for name in ElementSet._fields if name != "record"
+    }
+    told = object_types_from_names(columns["name"])
+    columns["object_type"] = np.where(catalog.object_type == told, "", catalog.object_type).tolist()
+    columns["record"] = catalog.source_record.tolist()
+    return [ElementSet(*row) for row in zip(*(columns[n] for n in ElementSet._fields), strict=True)]
 
 
 def object_types_from_names(names: Sequence[str]) -> NDArray[np.str_]:

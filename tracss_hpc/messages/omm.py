@@ -41,10 +41,10 @@ from tracss_hpc.messages.omm_records import (
     xml_records,
 )
 
-__all__ = ["read_omm_csv", "read_omm_json", "read_omm_kvn", "read_omm_xml"]
+__all__ = ["OMM_UNITS", "read_omm_csv", "read_omm_json", "read_omm_kvn", "read_omm_xml"]
 
 #: Numeric keywords and the unit each may print (502.0-B-3 table 4-3).
-_UNITS = {
+OMM_UNITS = {
     "MEAN_MOTION": "rev/day",
     "ECCENTRICITY": "",
     "INCLINATION": "deg",
@@ -78,7 +78,7 @@ _AXES = ("X", "Y", "Z", "X_DOT", "Y_DOT", "Z_DOT")
 # fmt: off
 #: Every keyword of 502.0-B-3 tables 4-1 to 4-3.
 _KEYWORDS = frozenset([
-    *_REQUIRED, *_SETTINGS, *_UNITS,
+    *_REQUIRED, *_SETTINGS, *OMM_UNITS,
     "CCSDS_OMM_VERS", "COMMENT", "CLASSIFICATION", "CREATION_DATE", "ORIGINATOR", "MESSAGE_ID",
     "OBJECT_NAME", "OBJECT_ID", "REF_FRAME_EPOCH", "SEMI_MAJOR_AXIS", "GM", "MASS",
     "SOLAR_RAD_AREA", "SOLAR_RAD_COEFF", "DRAG_AREA", "DRAG_COEFF", "EPHEMERIS_TYPE",
@@ -170,8 +170,8 @@ def _read_record(number: int, record: Record, strict_keys: bool) -> ElementSet:
             designator=expand_designator(record["NORAD_CAT_ID"]),
             name=clean_name(get("OBJECT_NAME", "")),
             international_designator=international_designator(get("OBJECT_ID", "")),
-            object_type=_OBJECT_TYPES.get(get("OBJECT_TYPE", "").upper(), ""),
-            owner=get("COUNTRY_CODE", ""),
+            object_type=_OBJECT_TYPES.get(_stated(record, "OBJECT_TYPE").upper(), ""),
+            owner=_stated(record, "COUNTRY_CODE"),
             epoch_jd=jd,
             epoch_fr=fr,
             mean_motion=_number(record, "MEAN_MOTION"),
@@ -185,10 +185,16 @@ def _read_record(number: int, record: Record, strict_keys: bool) -> ElementSet:
             mean_motion_ddot=_number(record, "MEAN_MOTION_DDOT"),
             element_set_no=parse_whole("ELEMENT_SET_NO", get("ELEMENT_SET_NO", "") or "0"),
             rev_at_epoch=parse_whole("REV_AT_EPOCH", get("REV_AT_EPOCH", "") or "0"),
-            classification=get("CLASSIFICATION_TYPE", "") or "U",
+            classification=" ".join(get("CLASSIFICATION_TYPE", "").split()) or "U",
             record=number,
         )
     )
+
+
+def _stated(record: Record, key: str) -> str:
+    """What Space-Track adds: a plain key in JSON and CSV, ``USER_DEFINED_`` in KVN and XML."""
+    text = record.get(key, "") or record.get(f"USER_DEFINED_{key}", "")
+    return clean_name(text) if text else ""
 
 
 def _check_settings(record: Record, strict_keys: bool) -> None:
@@ -224,11 +230,11 @@ def _number(record: Record, key: str) -> float:
     text = record.get(key, "") or "0"
     if text.endswith("]"):
         text, unit = split_unit(text)
-        if unit != _UNITS[key]:
+        if unit != OMM_UNITS[key]:
             raise MessageError(
-                f"{key} has the unit [{unit}], allowed is [{_UNITS[key]}] or none",
+                f"{key} has the unit [{unit}], allowed is [{OMM_UNITS[key]}] or none",
                 key=key,
                 given=unit,
-                allowed=_UNITS[key],
+                allowed=OMM_UNITS[key],
             )
     return parse_number(key, text)

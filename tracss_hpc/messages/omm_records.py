@@ -108,7 +108,9 @@ def xml_records(text: str, file: str = "") -> Iterator[Cut]:
 def json_records(text: str, file: str = "") -> Iterator[Cut]:
     """Yield (record number, record) of a JSON object or list; numbers keep their printed digits."""
     try:
-        top = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+        top = json.loads(
+            text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_json_object
+        )
     except json.JSONDecodeError as error:
         raise InputDataError(
             f"{file}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}); "
@@ -118,10 +120,12 @@ def json_records(text: str, file: str = "") -> Iterator[Cut]:
         ) from error
     except RecursionError:
         raise InputDataError(f"{file}: JSON is nested too deeply for GP data", file=file) from None
-    if isinstance(top, dict):
-        if not {"MEAN_MOTION", "NORAD_CAT_ID"} & top.keys():
+    if isinstance(top, dict | tuple):
+        keys = dict(top).keys()
+        if not {"MEAN_MOTION", "NORAD_CAT_ID"} & keys:
             raise InputDataError(
-                f"{file}: JSON object is no OMM: it holds {', '.join(sorted(top)[:5]) or 'nothing'}"
+                f"{file}: JSON object is no OMM: it holds "
+                f"{', '.join(sorted(keys)[:5]) or 'nothing'}"
                 "; allowed are one OMM object or a list of them",
                 file=file,
             )
@@ -132,12 +136,23 @@ def json_records(text: str, file: str = "") -> Iterator[Cut]:
             file=file,
         )
     for number, item in enumerate(top, start=1):
-        if isinstance(item, dict):
+        if isinstance(item, tuple):
+            names = [key for key, _ in item]
+            twice = next(name for name in names if names.count(name) > 1)
+            record = {key: str(value) for key, value in item}
+            yield number, record, MessageError(f"{twice} is given twice", key=twice)
+        elif isinstance(item, dict):
             # A value that is no text (true, a list) becomes text that no number check passes.
             yield number, {k: str(v).strip() for k, v in item.items() if v is not None}, None
         else:
             shown = str(item)[:60]
             yield number, {}, MessageError(f"{shown!r} is not a JSON object", given=shown)
+
+
+def _json_object(pairs: list[tuple[str, object]]) -> dict[str, object] | tuple[object, ...]:
+    """An object as a dict; one with a repeated key as its pairs, which is no JSON type."""
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else tuple(pairs)
 
 
 def csv_records(text: str, required: Sequence[str], file: str = "") -> Iterator[Cut]:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tracss_hpc.errors import MessageError
+from tracss_hpc.messages.itc import parse_itc
 from tracss_hpc.messages.ocm import parse_ocm
+from tracss_hpc.messages.oem import parse_oem
 from tracss_hpc.messages.source import read_bounded_text
 from tracss_hpc.messages.trajectory_record import TrajectoryRecord
 
@@ -39,6 +41,8 @@ class TrajectoryFormat(NamedTuple):
 
 TRAJECTORY_FORMATS = (
     TrajectoryFormat("OCM", re.compile(r"CCSDS_OCM_VERS|<(?:\w+:)?ocm[\s>]"), parse_ocm),
+    TrajectoryFormat("OEM", re.compile(r"CCSDS_OEM_VERS|<(?:\w+:)?oem[\s>]"), parse_oem),
+    TrajectoryFormat("ITC", re.compile(r"\A\s*created:"), parse_itc),
 )
 
 

@@ -27,11 +27,17 @@ from tracss_hpc.messages.findings import Judge
 from tracss_hpc.messages.trajectory_record import TrajectoryBlock
 from tracss_hpc.messages.utc import Utc, elapsed
 
-__all__ = ["MAX_ACCELERATION_KM_S2", "check_trajectory", "repair_covariances"]
+__all__ = [
+    "MAX_ACCELERATION_KM_S2",
+    "check_states",
+    "check_trajectory",
+    "repair_covariances",
+]
 
 PADDING = 5  # records outside the useable span, each side [TraCSS-Spec-002]
 SIDE = 3  # states either side of the nearest that seven-point interpolation needs
 RADIUS_KM = (6300.0, 1e6)
+MAX_SPEED_KM_S = 20.0  # escape from 6,300 km needs 11.2
 #: Largest acceleration beyond two bodies between two states [km/s^2].
 MAX_ACCELERATION_KM_S2 = 1e-4
 _MAX_TURN = 0.5  # rad per step: beyond it the trapezoid says nothing (and O19 warns)
@@ -59,12 +65,8 @@ def check_trajectory(
     clipped = []
     for block, where in zip(blocks, lines, strict=True):
         t = elapsed(Utc(block.jd[0], block.seconds[0]), block.jd, block.seconds)
-        if not _check_order(t, block, where, judge):
-            clipped.append(block)
-            continue
-        _check_motion(t, block, where, judge, max_acceleration_km_s2)
-        _check_covariance(block, where, judge)
-        clipped.append(_check_span(t, block, where[0], judge))
+        good = check_states(block, where, judge, max_acceleration_km_s2=max_acceleration_km_s2)
+        clipped.append(_check_span(t, block, where[0], judge) if good else block)
     for k in range(1, len(blocks)):
         before, after = blocks[k - 1].useable_stop, blocks[k].useable_start
         if before != after:
@@ -82,6 +84,22 @@ def check_trajectory(
                 f"after {block.useable_start.iso()}", "nothing of this block is useable",
             )  # fmt: skip
     return clipped
+
+
+def check_states(
+    block: TrajectoryBlock,
+    lines: Sequence[int],
+    judge: Judge,
+    *,
+    max_acceleration_km_s2: float = MAX_ACCELERATION_KM_S2,
+) -> bool:
+    """Check order (O11), motion (O18, O19) and covariance (O17); whether the epochs increase."""
+    t = elapsed(Utc(block.jd[0], block.seconds[0]), block.jd, block.seconds)
+    if not _check_order(t, block, lines, judge):
+        return False
+    _check_motion(t, block, lines, judge, max_acceleration_km_s2)
+    _check_covariance(block, lines, judge)
+    return True
 
 
 def repair_covariances(block: TrajectoryBlock) -> TrajectoryBlock:
@@ -168,13 +186,16 @@ def _check_motion(
     max_acceleration: float,
 ) -> None:
     r, v = block.r, block.v
-    radius = np.sqrt((r * r).sum(axis=1))
-    wrong = (radius < RADIUS_KM[0]) | (radius > RADIUS_KM[1])
+    with np.errstate(over="ignore"):
+        radius = np.sqrt((r * r).sum(axis=1))
+        speed = np.sqrt((v * v).sum(axis=1))
+    wrong = (radius < RADIUS_KM[0]) | (radius > RADIUS_KM[1]) | (speed > MAX_SPEED_KM_S)
     if wrong.any():
         k = int(np.argmax(wrong))
         judge.error(
-            "O18", lines[k], "", f"radius {radius[k]:.6g} km",
-            f"{RADIUS_KM[0]:g} to {RADIUS_KM[1]:g} km", "not an orbit of the Earth; is it in km?",
+            "O18", lines[k], "", f"radius {radius[k]:.6g} km, speed {speed[k]:.6g} km/s",
+            f"{RADIUS_KM[0]:g} to {RADIUS_KM[1]:g} km, at most {MAX_SPEED_KM_S:g} km/s",
+            "not an orbit of the Earth; is it in km?",
         )  # fmt: skip
         return
     h = np.diff(t)[:, None]

@@ -1,0 +1,100 @@
+"""XML of messages as a small tree that knows its lines and reads nothing but its own text.
+
+Fed by the text of a file; feeds the readers of OEM and OPM. A document type or an entity
+declaration is refused when the parser meets it, so nothing is expanded and nothing outside the
+text is opened. Depth is bounded; length is the caller's to bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NoReturn
+from xml.parsers import expat
+
+from tracss_hpc.messages.findings import Judge
+
+__all__ = ["XmlNode", "message_root", "parse_xml"]
+
+#: No message of CCSDS 505.0-B nests deeper than 7.
+_MAX_DEPTH = 20
+
+
+@dataclass(slots=True)
+class XmlNode:
+    """An element: name without namespace, line from 1, attributes, text trimmed, children."""
+
+    tag: str
+    line: int
+    attributes: dict[str, str]
+    text: str = ""
+    children: list[XmlNode] = field(default_factory=list)
+
+
+def message_root(text: str, tag: str, judge: Judge) -> XmlNode:
+    """Root of an XML message: ``<tag>`` itself, or the only message of an ``<ndm>``; else O01."""
+    root = parse_xml(text, judge)
+    if root.tag == "ndm":
+        messages = [node for node in root.children if node.tag not in ("COMMENT", "MESSAGE_ID")]
+        if [node.tag for node in messages] != [tag]:
+            raise judge.fatal(
+                "O01", root.line, "ndm", ", ".join(node.tag for node in messages), f"one <{tag}>",
+                "give every message a file of its own",
+            )  # fmt: skip
+        root = messages[0]
+    if root.tag != tag:
+        expected = f"<{tag}> or <ndm>"
+        raise judge.fatal("O01", root.line, "", f"<{root.tag}>", expected, "another XML root")
+    return root
+
+
+def parse_xml(text: str, judge: Judge) -> XmlNode:
+    """Root of an XML text.
+
+    Raises
+    ------
+    MessageError
+        O01 if the text is not well-formed, declares a document type or an entity, nests deeper
+        than any message does, or has text beside elements.
+    """
+    parser = expat.ParserCreate("utf-8")
+    parser.buffer_text = True
+    top = XmlNode("", 0, {})
+    open_nodes = [top]
+
+    def refuse(*_: object) -> NoReturn:
+        line = parser.CurrentLineNumber
+        raise judge.fatal("O01", line, "DOCTYPE", "a declaration", "none", "refused: remove it")
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        line = parser.CurrentLineNumber
+        if len(open_nodes) > _MAX_DEPTH:
+            raise judge.fatal(
+                "O01", line, name, f"depth {len(open_nodes)}", f"at most {_MAX_DEPTH}",
+                "nested too deeply",
+            )  # fmt: skip
+        node = XmlNode(name.rpartition(":")[2], line, attributes)
+        open_nodes[-1].children.append(node)
+        open_nodes.append(node)
+
+    def data(piece: str) -> None:
+        open_nodes[-1].text += piece
+
+    def end(name: str) -> None:
+        node = open_nodes.pop()
+        node.text = node.text.strip()
+        if node.text and node.children:
+            why = "text beside elements"
+            raise judge.fatal("O01", node.line, node.tag, node.text, "elements only", why)
+
+    parser.StartDoctypeDeclHandler = refuse
+    parser.EntityDeclHandler = refuse
+    parser.StartElementHandler = start
+    parser.CharacterDataHandler = data
+    parser.EndElementHandler = end
+    try:
+        parser.Parse(text, True)
+    except (expat.ExpatError, UnicodeEncodeError) as error:
+        line = getattr(error, "lineno", 0)
+        why = "not well-formed; is the file whole?"
+        raise judge.fatal("O01", line, "", str(error), "well-formed XML", why) from error
+    return top.children[0]

@@ -1,0 +1,47 @@
+"""Element sets of a catalog in another notation.
+
+Fed by the words of `tracss-hpc catalog --to-omm`; gives text, or writes a file.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from tracss_hpc.atomic import write_atomically
+from tracss_hpc.catalog.catalog import read_catalog
+from tracss_hpc.catalog.table import elements_from_catalog
+from tracss_hpc.epochs import parse_epoch
+from tracss_hpc.messages.omm_write import OmmFormat, write_omm
+
+__all__ = ["convert_to_omm"]
+
+_log = logging.getLogger("tracss_hpc")
+
+
+def convert_to_omm(patterns: Sequence[str], form: OmmFormat, *, output: Path | None) -> str:
+    """Write every element set of the files as OMMs of one notation, in the order read.
+
+    Records that cannot be read are left out; how many, and the first of them, is logged.
+
+    Returns
+    -------
+    str
+        What was written, or the messages themselves when there is no `output`.
+    """
+    found = read_catalog(patterns)
+    if len(found.rejected):
+        _log.warning(
+            "%d records are not taken; the first is record %d of %s: %s",
+            len(found.rejected), found.rejected.record[0], found.rejected.file[0],
+            found.rejected.reason[0],
+        )  # fmt: skip
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    sets = elements_from_catalog(found.catalog)
+    text = write_omm(sets, form, creation_date=parse_epoch(now), originator="tracss_hpc")
+    if output is None:
+        return text
+    write_atomically(output, text.encode())
+    return f"{output}: {len(sets)} element sets as OMM {form.upper()}\n"
