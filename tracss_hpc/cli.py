@@ -421,7 +421,7 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
         "--step-s", type=_positive, default=60.0, metavar="S", help="between states; default 60"
     )
     catalog.add_argument(
-        "--format", choices=("kvn", "xml", "json"), default="kvn", help="default kvn"
+        "--format", choices=("kvn", "xml", "json"), default="kvn", help="of the OCM; default kvn"
     )
     catalog.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
 
