@@ -314,7 +314,7 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
         "inputs",
         metavar="FILE",
         nargs="+",
-        help="results.h5 of a run, CDMs (KVN of CCSDS 508.0-B-1; TraCSS: KVN, JSON, XML, CSV), "
+        help="results.h5 of a run, CDMs (CCSDS, TraCSS or Space-Track: KVN, XML, JSON, CSV), "
         "folders of them, and assess.key=value words",
     )
     assess.add_argument("--object", type=int, metavar="ID", help="only those with this object")
