@@ -32,7 +32,7 @@ __all__ = ["main"]
 #: Verbs of the command-line contract that come with later versions.
 _NOT_YET = (
     "prepare", "on-demand", "trade", "report", "validate", "sweep", "events",
-    "routine", "catalog", "cdm",
+    "routine", "catalog",
 )  # fmt: skip
 
 
@@ -145,6 +145,24 @@ def _assess(options: argparse.Namespace, comm: Comm | None) -> int:
     )  # fmt: skip
     sys.stdout.write(run_assess(paths, options.overrides, words, comm=comm))
     return 0
+
+
+def _cdm(options: argparse.Namespace, comm: Comm | None) -> int:
+    _check_kernels()
+    if options.convert is None:
+        if options.output is not None:
+            raise UsageError("cdm: --output is the folder of --convert; a check only prints")
+        from tracss_hpc.runs.cdm_check import check_files
+
+        text, code = check_files(options.files)
+    else:
+        if options.output is None:
+            raise UsageError("cdm: --convert needs --output DIR for the files it writes")
+        from tracss_hpc.runs.cdm_convert import convert_files
+
+        text, code = convert_files(options.files, options.convert, options.output), 0
+    sys.stdout.write(text)
+    return code
 
 
 def _digest(options: argparse.Namespace, comm: Comm | None) -> int:
@@ -351,6 +369,19 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
     export = verb("export", _export, "Write the messages and pictures of a finished run again.")
     export.add_argument("file", metavar="FILE", help=results)
     export.add_argument("overrides", metavar="export.key=value", nargs="*", help=overrides)
+
+    cdm = verb(
+        "cdm",
+        _cdm,
+        "Check CDMs of any profile against their own states (1 if they disagree), or convert them.",
+    )
+    cdm.add_argument("files", metavar="FILE", nargs="+", help="CDMs: KVN, XML, JSON or CSV")
+    cdm.add_argument(
+        "--convert",
+        metavar="PROFILE.FORMAT",
+        help="tracss-2.0.{kvn,json,xml,csv}, tracss-2.1.{kvn,json}, ccsds-1.0.{kvn,xml}",
+    )
+    cdm.add_argument("--output", type=Path, metavar="DIR", help="folder of the converted files")
 
     digest = verb("digest", _digest, "Print the SHA-256 of what a run found (or several runs).")
     digest.add_argument("files", metavar="FILE", nargs="+", help=results)
