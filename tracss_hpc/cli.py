@@ -32,7 +32,7 @@ __all__ = ["main"]
 #: Verbs of the command-line contract that come with later versions.
 _NOT_YET = (
     "prepare", "on-demand", "trade", "report", "validate", "sweep", "events",
-    "routine", "cdm",
+    "routine",
 )  # fmt: skip
 
 
@@ -175,6 +175,24 @@ def _catalog(options: argparse.Namespace, comm: Comm | None) -> int:
     )  # fmt: skip
     sys.stdout.write(text)
     return 0
+
+
+def _cdm(options: argparse.Namespace, comm: Comm | None) -> int:
+    _check_kernels()
+    if options.convert is None:
+        if options.output is not None:
+            raise UsageError("cdm: --output is the folder of --convert; a check only prints")
+        from tracss_hpc.runs.cdm_check import check_files
+
+        text, code = check_files(options.files)
+    else:
+        if options.output is None:
+            raise UsageError("cdm: --convert needs --output DIR for the files it writes")
+        from tracss_hpc.runs.cdm_convert import convert_files
+
+        text, code = convert_files(options.files, options.convert, options.output), 0
+    sys.stdout.write(text)
+    return code
 
 
 def _digest(options: argparse.Namespace, comm: Comm | None) -> int:
@@ -344,7 +362,7 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
         "inputs",
         metavar="FILE",
         nargs="+",
-        help="results.h5 of a run, CDMs (KVN of CCSDS 508.0-B-1; TraCSS: KVN, JSON, XML, CSV), "
+        help="results.h5 of a run, CDMs (CCSDS, TraCSS or Space-Track: KVN, XML, JSON, CSV), "
         "folders of them, and assess.key=value words",
     )
     assess.add_argument("--object", type=int, metavar="ID", help="only those with this object")
@@ -424,6 +442,19 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
         "--format", choices=("kvn", "xml", "json"), default="kvn", help="of the OCM; default kvn"
     )
     catalog.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+
+    cdm = verb(
+        "cdm",
+        _cdm,
+        "Check CDMs of any profile against their own states (1 if they disagree), or convert them.",
+    )
+    cdm.add_argument("files", metavar="FILE", nargs="+", help="CDMs: KVN, XML, JSON or CSV")
+    cdm.add_argument(
+        "--convert",
+        metavar="PROFILE.FORMAT",
+        help="tracss-2.0.{kvn,json,xml,csv}, tracss-2.1.{kvn,json}, ccsds-1.0.{kvn,xml}",
+    )
+    cdm.add_argument("--output", type=Path, metavar="DIR", help="folder of the converted files")
 
     digest = verb("digest", _digest, "Print the SHA-256 of what a run found (or several runs).")
     digest.add_argument("files", metavar="FILE", nargs="+", help=results)

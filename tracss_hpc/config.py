@@ -416,14 +416,22 @@ class Assess:
         return dataclasses.replace(self, **left)  # type: ignore[arg-type]  # values of the fields
 
 
+#: As in `messages.cdm_write`.
+CDM_KINDS = (
+    "kvn", "json", "xml", "csv",
+    "tracss-2.0.kvn", "tracss-2.0.json", "tracss-2.0.xml", "tracss-2.0.csv",
+    "tracss-2.1.kvn", "tracss-2.1.json", "ccsds-1.0.kvn", "ccsds-1.0.xml",
+)  # fmt: skip
+
+
 @dataclasses.dataclass(frozen=True)
 class Export:
     """What is written besides results.h5."""
 
-    cdm: tuple[Literal["kvn", "json", "xml", "csv"], ...] = parameter(
+    cdm: tuple[str, ...] = parameter(
         ("kvn",),
-        list_of(choice("kvn", "json", "xml", "csv"), single=True),
-        "CDM formats; an empty list writes none.",
+        list_of(choice(*CDM_KINDS), single=True),
+        "CDM formats (tracss-2.0 where no profile is named); an empty list writes none.",
     )
     cdm_min_pc: float = parameter(1e-7, number(0.0, 1.0), "CDMs from this Pc on; 0: all.")
     cdm_max_miss_km: float = parameter(0.0, number(0.0), "CDMs up to this miss; 0: all.", "km")

@@ -117,4 +117,4 @@ def test_table_file_is_plain() -> None:
     text = resources.files("tracss_hpc.messages").joinpath("cdm_keywords.csv").read_text("utf-8")
     assert text.isascii()
     rows = list(csv.reader(text.splitlines()))
-    assert {len(row) for row in rows} == {9}
+    assert {len(row) for row in rows} == {15}

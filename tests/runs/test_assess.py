@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
     inside.mkdir(parents=True)
     (inside.parent / "a.cdm").write_text(MESSAGE)
     (inside / "b.kvn").write_text(MESSAGE.replace("X = 7000.5", "X = 7000.6"))
-    (inside / "c.txt").write_text(MESSAGE.replace("X = 7000.0 [km]", "X = 7000.0 [m]"))
+    (inside / "c.txt").write_text(MESSAGE.replace("X = 7000.0 [km]", "X = 7000.0 [kg]"))
     (inside.parent / "notes.md").write_text("not looked at")
     return inside.parent
 
@@ -306,7 +306,7 @@ def test_nothing_to_read(folder: Path, tmp_path: Path) -> None:
         th.assess_files(folder / "more" / "c.txt")
     note = tmp_path / "note.txt"
     note.write_text("nothing")
-    with pytest.raises(MessageError, match="neither a CDM nor results"):
+    with pytest.raises(MessageError, match="a message begins with CCSDS_CDM_VERS"):
         th.assess_files(note)
     with pytest.raises(ConfigError, match=r"assess\.kp"):
         th.assess_files(folder, {"assess.kp": -1.0})

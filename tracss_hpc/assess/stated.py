@@ -1,6 +1,6 @@
 """Conjunctions as messages state them: two states, two covariances and a radius a row.
 
-Fed by `messages.ccsds_cdm` and `messages.cdm`, and by rows of results.h5; feeds the command
+Fed by messages of any profile (`messages.cdm`) and by rows of results.h5; feeds the command
 `assess`, which computes all metrics again. States come out in EME2000, whatever the message's
 frame: one that turns with the Earth first gives up its rotation, v + omega x r, or RTN axes and
 relative speed would be wrong. Covariances stay as they are, in each object's own RTN.
@@ -23,18 +23,31 @@ from tracss_hpc.assess.dcp import density_responses
 from tracss_hpc.constants import DAY_S
 from tracss_hpc.ephemeris.frames import rotate, teme_to_eme2000
 from tracss_hpc.errors import MessageError
-from tracss_hpc.messages.ccsds_cdm import CcsdsCdm
-from tracss_hpc.messages.cdm import COVARIANCE_KEYWORDS, CdmTable
+from tracss_hpc.messages.cdm import COVARIANCE_KEYWORDS, STATE_KEYWORDS, CdmTable
 
-__all__ = ["StatedConjunctions", "join_stated", "stated_by_ccsds", "stated_by_table"]
+__all__ = ["STATED_LINES", "StatedConjunctions", "join_stated", "stated_by_table"]
 
 #: Rotation of the Earth [rad/s], WGS 84 [NIMA TR8350.2].
 _EARTH_RATE_RAD_S = 7.292115e-5
 #: Frames whose axes do not turn; 23 mas between them, the same for both objects, are left.
 _INERTIAL = ("EME2000", "J2000", "GCRF", "ICRF")
 _UNIX_JD = 2440587.5
-_STATE = ("X", "Y", "Z", "X_DOT", "Y_DOT", "Z_DOT")
-_RTN = ("R", "T", "N")
+_SENSITIVITY = tuple(
+    f"DCP_SENSITIVITY_{q}_{axis}" for q in ("POSITION", "VELOCITY") for axis in ("R", "T", "N")
+)
+#: Lines of a message that are used here; what stands in the others does not matter.
+STATED_LINES: frozenset[str] = frozenset(
+    ["MESSAGE_ID", "TCA", "START_SCREEN_PERIOD", "MISS_DISTANCE", "COLLISION_PROBABILITY",
+     "COLLISION_PROBABILITY_METHOD", "COMBINED_HBR"]
+).union(
+    f"SAT{k}_{name}"
+    for k in (1, 2)
+    for name in (
+        "OBJECT_DESIGNATOR", "OBJECT_NAME", "INTERNATIONAL_DESIGNATOR", "OBJECT_TYPE", "REF_FRAME",
+        "HBR", "EXCLUSION_VOLUME_RADIUS", "MASS", "DENSITY_FORECAST_UNCERTAINTY",
+        *STATE_KEYWORDS, *COVARIANCE_KEYWORDS, *_SENSITIVITY,
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,10 +99,10 @@ def join_stated(parts: Sequence[StatedConjunctions]) -> StatedConjunctions:
     )  # fmt: skip
 
 
-def stated_by_ccsds(
-    messages: Sequence[CcsdsCdm],
+def stated_by_table(
+    table: CdmTable, file: str
 ) -> tuple[StatedConjunctions | None, list[MessageError]]:
-    """Rows of messages that `parse_ccsds_cdms` has read.
+    """Rows of the messages of a table; `file` is where they stood.
 
     Returns
     -------
@@ -98,61 +111,14 @@ def stated_by_ccsds(
     errors : list of MessageError
         Of messages whose frame is not known, or not the same for both objects.
     """
-    good: list[CcsdsCdm] = []
-    errors: list[MessageError] = []
-    for message in messages:
-        frames = [o.ref_frame.upper() for o in message.objects]
-        if frames[0] != frames[1] or not _known(frames[0]):
-            errors.append(_wrong_frame(message.file, message.line, frames))
-        else:
-            good.append(message)
-    if not good:
-        return None, errors
-    objects = [[m.objects[k] for m in good] for k in range(2)]
-    jd, fr = np.array([m.tca for m in good]).T
-    frame = np.array([m.objects[0].ref_frame.upper() for m in good])
-    sensitivity = np.array([[o.sensitivity_m for o in side] for side in objects])
-    uncertainty = np.array([[o.density_uncertainty for o in side] for side in objects])
-    own = np.array([[o.hbr_m for o in side] for side in objects])
-    exclusion = np.array([[o.exclusion_radius_m for o in side] for side in objects])
-    combined = np.array([m.hbr_m for m in good])
-
-    def texts(name: str) -> NDArray[np.str_]:
-        return np.array([[getattr(o, name) for o in side] for side in objects])
-
-    return StatedConjunctions(
-        source=np.array([m.file for m in good]),
-        message_id=np.array([m.message_id for m in good]),
-        tca_jd=jd,
-        tca_fr=fr,
-        since_start_s=np.array(
-            [np.nan if m.start_screen_period is None else m.tca.minus(m.start_screen_period)
-             for m in good]
-        ),
-        designator=texts("designator"),
-        name=texts("name"),
-        international_designator=texts("international_designator"),
-        object_type=texts("object_type"),
-        state=_eme2000(np.array([[o.state for o in side] for side in objects]), frame, jd, fr),
-        covariance_m2=np.array([[o.covariance_m2 for o in side] for side in objects]),
-        hbr_m=_first_known(combined, own.sum(axis=0), exclusion.sum(axis=0)),
-        mass_kg=np.array([[o.mass_kg for o in side] for side in objects]),
-        response_km=_responses(sensitivity, uncertainty),
-        probability=np.array([m.probability for m in good]),
-        probability_method=np.array([m.probability_method for m in good]),
-        miss_distance_m=np.array([m.miss_distance_m for m in good]),
-    ), errors  # fmt: skip
-
-
-def stated_by_table(
-    table: CdmTable, file: str
-) -> tuple[StatedConjunctions | None, list[MessageError]]:
-    """Rows of messages in the format of TraCSS; `file` is where they stood, else as above."""
     frames = [np.char.upper(table.columns[f"SAT{k}_REF_FRAME"]) for k in (1, 2)]
     known = np.array([_known(frame) for frame in frames[0]], dtype=bool)
     good = np.flatnonzero(known & (frames[0] == frames[1]))
     bad = np.setdiff1d(np.arange(len(table)), good)
-    errors = [_wrong_frame(file, 0, [str(f[row]) for f in frames]) for row in bad]
+    errors = [
+        _wrong_frame(file, table.lines[row] if table.lines else 0, [str(f[row]) for f in frames])
+        for row in bad
+    ]
     if not len(good):
         return None, errors
 
@@ -171,9 +137,6 @@ def stated_by_table(
     jd, fr = _julian(tca)
     start = table.columns["START_SCREEN_PERIOD"][good]
     since = np.where(np.isnat(start), np.nan, (tca - start) / np.timedelta64(1, "s"))
-    sensitivity = both(
-        *(f"DCP_SENSITIVITY_{q}_{a}" for q in ("POSITION", "VELOCITY") for a in _RTN)
-    )
     return StatedConjunctions(
         source=np.full(len(good), file),
         message_id=table.columns["MESSAGE_ID"][good],
@@ -184,11 +147,15 @@ def stated_by_table(
         name=texts("OBJECT_NAME"),
         international_designator=texts("INTERNATIONAL_DESIGNATOR"),
         object_type=texts("OBJECT_TYPE"),
-        state=_eme2000(both(*_STATE), frames[0][good], jd, fr),
+        state=_eme2000(both(*STATE_KEYWORDS), frames[0][good], jd, fr),
         covariance_m2=both(*COVARIANCE_KEYWORDS),
-        hbr_m=both("HBR").sum(axis=0),
+        hbr_m=_first_known(
+            column("COMBINED_HBR"),
+            both("HBR").sum(axis=0),
+            both("EXCLUSION_VOLUME_RADIUS").sum(axis=0),
+        ),
         mass_kg=both("MASS"),
-        response_km=_responses(sensitivity, both("DENSITY_FORECAST_UNCERTAINTY")),
+        response_km=_responses(both(*_SENSITIVITY), both("DENSITY_FORECAST_UNCERTAINTY")),
         probability=column("COLLISION_PROBABILITY"),
         probability_method=table.columns["COLLISION_PROBABILITY_METHOD"][good],
         miss_distance_m=column("MISS_DISTANCE"),

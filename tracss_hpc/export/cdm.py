@@ -14,6 +14,7 @@ Blank is blank: NaN and '' print as nothing, never as 0.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from tracss_hpc.constants import DAY_S
 from tracss_hpc.epochs import Epoch
 from tracss_hpc.messages.cdm import (
-    CDM_LINES,
+    ALL_LINES,
     COVARIANCE_KEYWORDS,
     CdmLine,
     CdmTable,
@@ -34,11 +35,13 @@ from tracss_hpc.messages.cdm import (
     make_cdm_table,
 )
 from tracss_hpc.messages.cdm_write import (
-    CdmFormat,
     CdmPrecision,
+    Unwritable,
     format_bundle,
     format_cdms,
     open_bundle,
+    split_kind,
+    split_writable,
 )
 
 __all__ = [
@@ -54,6 +57,7 @@ Columns = Mapping[str, NDArray[Any]]
 
 CLASSIFICATION = 'UNCLASSIFIED. "Research product of tracss_hpc, not an operational message"'
 _UNIX_EPOCH_JD = 2440587.5
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "tracss_hpc/conjunction")
 _CHUNK = 2048  # messages held as columns and text at once
 
 # Words of the keywords that results.h5 keeps as 0, 1 and NaN.
@@ -163,11 +167,14 @@ def write_cdms(
     *,
     rows: NDArray[np.int64] | None = None,
     repeats: NDArray[np.int64] | None = None,
-    formats: Sequence[CdmFormat] = ("kvn",),
+    formats: Sequence[str] = ("kvn",),
     precision: CdmPrecision = "operational",
     per_file: bool = False,
 ) -> list[Path]:
     """Write messages into a folder: one bundle ``cdms.<format>`` per format, or one file each.
+
+    Messages that a profile other than tracss-2.0 cannot hold (ccsds-1.0 without covariance) are
+    left out of its bundle and listed in ``cdms.<profile>-left-out.csv``.
 
     Parameters
     ----------
@@ -175,8 +182,8 @@ def write_cdms(
         Created if absent.
     objects, conjunctions, facts, rows, repeats
         As `build_cdms`.
-    formats : sequence of {'kvn', 'json', 'xml', 'csv'}
-        Formats to write; none writes nothing.
+    formats : sequence of str
+        Words of `messages.cdm_write.CDM_KINDS`: ``kvn``, ``ccsds-1.0.xml``; none writes nothing.
     precision : {'operational', 'full'}
         As `messages.cdm_write.format_cdms`.
     per_file : bool
@@ -192,30 +199,57 @@ def write_cdms(
         return []
     folder.mkdir(parents=True, exist_ok=True)
     tables = build_cdms(objects, conjunctions, facts, rows, repeats)
+    left_out: dict[str, list[Unwritable]] = {}
     if per_file:
-        return [path for table in tables for path in _write_each(folder, table, formats, precision)]
-    paths = [folder / f"cdms.{form}" for form in formats]
-    with ExitStack() as files:
-        bundles = [
-            files.enter_context(open_bundle(path, form, precision))
-            for path, form in zip(paths, formats, strict=True)
+        paths = [
+            path
+            for table in tables
+            for kind in formats
+            for path in _write_each(folder, _holdable(table, kind, left_out), kind, precision)
         ]
+        return [*paths, *_list_left_out(folder, left_out)]
+    paths = [folder / f"cdms.{kind}" for kind in formats]
+    with ExitStack() as files:
+        bundles = []
+        for path, kind in zip(paths, formats, strict=True):
+            profile, form = split_kind(kind)
+            bundles.append(files.enter_context(open_bundle(path, form, precision, profile)))
         for table in tables:
-            for write in bundles:
-                write(table)
-    return paths
+            for write, kind in zip(bundles, formats, strict=True):
+                write(_holdable(table, kind, left_out))
+    return [*paths, *_list_left_out(folder, left_out)]
+
+
+def _holdable(table: CdmTable, kind: str, left_out: dict[str, list[Unwritable]]) -> CdmTable:
+    """What a kind can hold of a table; the rest is noted. tracss-2.0 must hold all of a run."""
+    profile, _ = split_kind(kind)
+    if profile == "tracss-2.0":
+        return table
+    rest, unwritable = split_writable(table, profile)
+    if unwritable:
+        left_out.setdefault(kind, []).extend(unwritable)
+    return rest
+
+
+def _list_left_out(folder: Path, left_out: dict[str, list[Unwritable]]) -> Iterator[Path]:
+    profiles = {split_kind(kind)[0]: items for kind, items in left_out.items()}
+    for profile, items in profiles.items():
+        path = folder / f"cdms.{profile}-left-out.csv"
+        rows = "".join(f"{item.message_id},{item.key}\n" for item in items)
+        path.write_text(f"MESSAGE_ID,LACKS\n{rows}", "utf-8")
+        yield path
 
 
 def _write_each(
-    folder: Path, table: CdmTable, formats: Sequence[CdmFormat], precision: CdmPrecision
+    folder: Path, table: CdmTable, kind: str, precision: CdmPrecision
 ) -> Iterator[Path]:
-    for form in formats:
-        suffix = "cdm" if form == "kvn" else form
-        texts = format_cdms(table, form, precision)
-        for name, text in zip(table.columns["MESSAGE_ID"].tolist(), texts, strict=True):
-            path = folder / f"{name}.{suffix}"
-            path.write_text(format_bundle([text], form), "utf-8", newline="")
-            yield path
+    profile, form = split_kind(kind)
+    suffix = "cdm" if kind == "kvn" else kind
+    texts = format_cdms(table, form, precision, profile)
+    for name, text in zip(table.columns["MESSAGE_ID"].tolist(), texts, strict=True):
+        path = folder / f"{name}.{suffix}"
+        path.write_text(format_bundle([text], form, profile), "utf-8", newline="")
+        yield path
 
 
 def _build_table(
@@ -238,11 +272,12 @@ def _build_table(
         "SCREEN_PC_THRESHOLD": np.array(facts.screen_pc_threshold),
         "START_SCREEN_PERIOD": np.array(start),
         "STOP_SCREEN_PERIOD": start + _caught_span(trajectories, conjunctions, rows),
+        "CONJUNCTION_ID": np.array(_conjunction_ids(conjunctions, facts, rows)),
         "SAT1_OBJECT": np.array("OBJECT1"),
         "SAT2_OBJECT": np.array("OBJECT2"),
         **_covariance_columns(trajectories, conjunctions, rows),
     }
-    for line in CDM_LINES:
+    for line in ALL_LINES:
         if line.name not in columns:
             column = _find_column(line, trajectories, conjunctions, rows)
             if column is not None:
@@ -397,6 +432,16 @@ def _message_ids(
         f"{a:09d}_conj_{b:09d}_{y:04d}{d:03d}{h:02d}{m:02d}{s:02d}_{created}"
         + (f"_{n}" if n > 1 else "")
         for a, b, y, d, h, m, s, n in zip(*(c.tolist() for c in columns), strict=True)
+    ]
+
+
+def _conjunction_ids(conjunctions: Columns, facts: RunFacts, rows: NDArray[np.int64]) -> list[str]:
+    """UUID of the pair, whoever is named first, and the minute of TCA: same in a later run."""
+    minutes = (_unix_tca(conjunctions["tca"][rows], facts) // 60_000_000).tolist()
+    sides = [conjunctions[f"sat{k}_object_designator"][rows].tolist() for k in (1, 2)]
+    return [
+        str(uuid.uuid5(_NAMESPACE, f"{min(a, b)} {max(a, b)} {minute}"))
+        for a, b, minute in zip(*sides, minutes, strict=True)
     ]
 
 

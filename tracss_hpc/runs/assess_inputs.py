@@ -1,4 +1,4 @@
-"""What the command `assess` reads: results files, messages of both formats, folders of them.
+"""What the command `assess` reads: results files, messages of every profile, folders of them.
 
 Fed by paths; feeds `runs.assess`. A folder is walked; in one that holds a results.h5 the messages
 were made from it, so only that is read. What cannot be read is kept, to be counted and listed.
@@ -6,7 +6,6 @@ were made from it, so only that is read. What cannot be read is kept, to be coun
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracss_hpc.assess.stated import (
+    STATED_LINES,
     StatedConjunctions,
     join_stated,
-    stated_by_ccsds,
     stated_by_table,
 )
 from tracss_hpc.config import resolve, stored_settings
 from tracss_hpc.epochs import Epoch, julian_dates, parse_epoch
 from tracss_hpc.errors import InputDataError, MessageError, UsageError
 from tracss_hpc.export.hdf5 import Results, read_results
-from tracss_hpc.messages.ccsds_cdm import parse_ccsds_cdms
-from tracss_hpc.messages.cdm_read import parse_cdms
+from tracss_hpc.messages.cdm_read import sift_cdms
 from tracss_hpc.messages.source import read_text
 
 __all__ = ["Inputs", "read_inputs"]
@@ -34,9 +32,6 @@ __all__ = ["Inputs", "read_inputs"]
 #: Names of files in a folder that may be messages or results.
 _SUFFIXES = frozenset({".cdm", ".csv", ".h5", ".json", ".kvn", ".txt", ".xml"})
 _RESULTS = "results.h5"
-#: An object's block of a CCSDS message in KVN; the format of TraCSS has none.
-_CCSDS_BLOCK = re.compile(r"^[ \t]*OBJECT[ \t]*=[ \t]*OBJECT ?[12][ \t\r]*$", re.MULTILINE)
-_TRACSS = re.compile(r"\bSAT1_[A-Z]")
 _STATE = ("x", "y", "z", "x_dot", "y_dot", "z_dot")
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _COLUMNS = (
@@ -96,7 +91,7 @@ def read_inputs(paths: Sequence[str | Path]) -> Inputs:
         why = f"; the first: {errors[0]}" if errors else ""
         raise InputDataError(
             f"no conjunction could be read from {len(files)} files{why}; give results.h5 of a run, "
-            "CDMs (KVN of CCSDS, any format of TraCSS) or folders of them",
+            "CDMs (CCSDS, TraCSS, Space-Track) or folders of them",
             file=str(paths[0]),
         )
     stated = join_stated(parts)
@@ -125,20 +120,10 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _read_messages(file: Path) -> tuple[StatedConjunctions | None, list[MessageError]]:
-    """Conjunctions of one file of messages; the format is told by what stands in it."""
-    text = read_text(file)
-    if _CCSDS_BLOCK.search(text):
-        messages, faults = parse_ccsds_cdms(text, file=str(file))
-        stated, more = stated_by_ccsds(messages)
-        return stated, faults + more
-    if _TRACSS.search(text):
-        return stated_by_table(parse_cdms(text, file=str(file)), str(file))
-    raise MessageError(
-        f"{file}: neither a CDM nor results; CDMs are read in KVN of CCSDS 508.0-B-1 and in every "
-        "format of TraCSS-Spec-001",
-        file=str(file),
-        allowed="a CDM",
-    )
+    """Conjunctions of one file of messages, and the faults of those that cannot be read."""
+    table, faults = sift_cdms(read_text(file), file=str(file), wanted=STATED_LINES)
+    stated, more = stated_by_table(table, str(file))
+    return stated, faults + more
 
 
 def _settings(results: Results, file: str) -> dict[str, Any]:

@@ -64,6 +64,11 @@ def export_products(folder: Path, path: Path, config: Config) -> None:
             repeats=repeats[selection.rows], formats=export.cdm, precision=export.cdm_precision,
         )  # fmt: skip
         left = [f"{n:,} by export.{name}" for name, n in selection.left_out.items() if n]
+        lists = [path for path in paths if path.name.endswith("-left-out.csv")]
+        for path in lists:
+            lacking = path.read_text("utf-8").count("\n") - 1
+            profile = path.name.removeprefix("cdms.").removesuffix("-left-out.csv")
+            left.append(f"{lacking:,} that {profile} cannot hold, listed in {path.name}")
         _log.info(
             "%d CDMs in %s; left out: %s",
             len(selection.rows), ", ".join(map(str, paths)), ", ".join(left) or "none",
