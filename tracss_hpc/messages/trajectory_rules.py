@@ -32,6 +32,7 @@ __all__ = ["MAX_ACCELERATION_KM_S2", "check_trajectory", "repair_covariances"]
 PADDING = 5  # records outside the useable span, each side [TraCSS-Spec-002]
 SIDE = 3  # states either side of the nearest that seven-point interpolation needs
 RADIUS_KM = (6300.0, 1e6)
+_SPEED_KM_S = 100.0
 #: Largest acceleration beyond two bodies between two states [km/s^2].
 MAX_ACCELERATION_KM_S2 = 1e-4
 _MAX_TURN = 0.5  # rad per step: beyond it the trapezoid says nothing (and O19 warns)
@@ -39,6 +40,7 @@ _ROUNDING_KM, _ROUNDING_KM_S = 2e-3, 2e-5  # of printed states
 _INTERPOLATION_KM = 1e-3  # error from which O19 warns
 # Largest |x (x^2-1) (x^2-4) (x^2-9)| / 7! for |x| <= 1/2: seven nodes around the nearest.
 _LAGRANGE7 = 2.44e-3
+_NO_SIGMA, _LARGEST = 1e-150, 1e6  # stands for no variance; bound on correlations
 _CORRELATION_NOISE = 1e-6  # negative eigenvalue that printing to seven digits can make
 
 
@@ -168,6 +170,16 @@ def _check_motion(
     max_acceleration: float,
 ) -> None:
     r, v = block.r, block.v
+    # Squares of what any number can be overflow: components are looked at first.
+    wild = (np.abs(r) > RADIUS_KM[1]).any(axis=1) | (np.abs(v) > _SPEED_KM_S).any(axis=1)
+    if wild.any():
+        k = int(np.argmax(wild))
+        judge.error(
+            "O18", lines[k], "", f"r {r[k].tolist()}, v {v[k].tolist()}",
+            f"components up to {RADIUS_KM[1]:g} km and {_SPEED_KM_S:g} km/s",
+            "not an orbit of the Earth; is it in km and km/s?",
+        )  # fmt: skip
+        return
     radius = np.sqrt((r * r).sum(axis=1))
     wrong = (radius < RADIUS_KM[0]) | (radius > RADIUS_KM[1])
     if wrong.any():
@@ -216,8 +228,6 @@ def _check_covariance(block: TrajectoryBlock, lines: Sequence[int], judge: Judge
         np.linalg.cholesky(correlation + _CORRELATION_NOISE * np.eye(size))
     except np.linalg.LinAlgError:
         bad = np.linalg.eigvalsh(correlation)[:, 0] < -_CORRELATION_NOISE
-        negative = np.diagonal(block.covariance, axis1=1, axis2=2).min(axis=1) < 0.0
-        bad |= negative
         if bad.any():
             k = min(int(np.argmax(bad)), len(lines) - 1)
             judge.warn(
@@ -229,11 +239,13 @@ def _check_covariance(block: TrajectoryBlock, lines: Sequence[int], judge: Judge
 def _correlations(
     covariance: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Standard deviations (k, n) and correlation matrices; 0 where a variance is not positive.
+    """Standard deviations (k, n) and correlation matrices.
 
-    A negative variance stays on the diagonal as -1, so that it is found.
+    A negative variance stays on the diagonal as -1, and a covariance beside no variance becomes a
+    large number, so that both are found.
     """
-    variance = np.diagonal(covariance, axis1=1, axis2=2)
-    sigma = np.sqrt(np.abs(variance))
-    inverse = np.where(sigma > 0.0, 1.0 / np.where(sigma > 0.0, sigma, 1.0), 0.0)
-    return sigma, covariance * inverse[:, :, None] * inverse[:, None, :]
+    sigma = np.sqrt(np.abs(np.diagonal(covariance, axis1=1, axis2=2)))
+    inverse = 1.0 / np.where(sigma > 0.0, sigma, _NO_SIGMA)
+    with np.errstate(over="ignore"):
+        correlation = covariance * inverse[:, :, None] * inverse[:, None, :]
+    return sigma, np.clip(correlation, -_LARGEST, _LARGEST)
