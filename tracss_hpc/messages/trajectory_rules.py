@@ -10,8 +10,8 @@ rates j:
     r1 - r0 = h/2 (v0 + v1) + h^2/12 (a0 - a1)      v1 - v0 = h/2 (a0 + a1) + h^2/12 (j0 - j1)
 
 to order h^5. What is left over is an acceleration that a two-body orbit does not have: J2 in a low
-orbit is 1.4e-5 km/s^2; states in an Earth-fixed frame give 1e-3 (LEO) to 2e-4 (GEO), metres for
-kilometres far more.
+orbit is 1.4e-5 km/s^2, SGP4 near decay, whose velocities are its own, 1e-4; states in an
+Earth-fixed frame give 1e-3 (LEO) to 2e-4 (GEO), metres for kilometres far more.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from tracss_hpc.messages.findings import Judge
 from tracss_hpc.messages.trajectory_record import TrajectoryBlock
 from tracss_hpc.messages.utc import Utc, elapsed
 
-__all__ = ["MAX_ACCELERATION_KM_S2", "check_trajectory", "repair_covariances"]
+__all__ = ["MAX_ACCELERATION_KM_S2", "RADIUS_KM", "check_trajectory", "repair_covariances"]
 
 PADDING = 5  # records outside the useable span, each side [TraCSS-Spec-002]
 SIDE = 3  # states either side of the nearest that seven-point interpolation needs
 RADIUS_KM = (6300.0, 1e6)
 _SPEED_KM_S = 100.0
 #: Largest acceleration beyond two bodies between two states [km/s^2].
-MAX_ACCELERATION_KM_S2 = 1e-4
+MAX_ACCELERATION_KM_S2 = 1.5e-4
 _MAX_TURN = 0.5  # rad per step: beyond it the trapezoid says nothing (and O19 warns)
 _ROUNDING_KM, _ROUNDING_KM_S = 2e-3, 2e-5  # of printed states
 _INTERPOLATION_KM = 1e-3  # error from which O19 warns
