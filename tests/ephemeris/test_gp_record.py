@@ -77,7 +77,7 @@ def test_states_and_covariances_are_those_of_the_catalog() -> None:
 def test_a_decayed_object_is_refused() -> None:
     one = first_of("LEO 1")
     falling = dataclasses.replace(one, mean_motion=one.mean_motion * 0 + 16.6, bstar=one.bstar + 1)
-    with pytest.raises(EphemerisRangeError, match=r"SGP4 ends with code \d at 20.*shorter span"):
+    with pytest.raises(EphemerisRangeError, match=r"SGP4 ends with code \d+ at 20.*another span"):
         record_of(falling, epoch_of(one), hours=240.0)
 
 

@@ -132,6 +132,7 @@ BROKEN = {
         "COV_UNITS = [km, km, km", "COV_UNITS = [m, m, m", "O16", "COV_UNITS", "[m, m",
     ),
     "metres": (" 7000.0 ", " 7000000.0 ", "O18", "", "is it in km"),
+    "beyond-numbers": (" 7000.0 ", " 7e300 ", "O18", "", "is it in km"),
     "off-the-orbit": (" 7000.0 ", " 7001.0 ", "O18", "", "not one free orbit"),
 }  # fmt: skip
 
@@ -215,10 +216,20 @@ def test_not_positive_definite_warns_and_is_repaired_on_request() -> None:
     assert np.linalg.eigvalsh(repaired.covariance[0])[0] > -1e-12
 
 
-def test_negative_variance_warns() -> None:
+@pytest.mark.parametrize(
+    ("place", "value"), [(0, -0.0025), (1, 1e300), (1, -1e300), (0, 1e300), (20, 0.0)]
+)
+def test_covariances_that_cannot_be(place: int, value: float) -> None:
+    """A negative variance, wild covariances, and a covariance beside no variance."""
     first = covariance_rows(block_times(0))[0]
-    text = edited(" ".join(map(repr, first)), " ".join(map(repr, [-first[0], *first[1:]])))
-    assert [w.code for w in parse_ocm(text).warnings] == ["O17"]
+    first[15] = 1e-9  # CNDOT_R
+    given = [*first[:place], value, *first[place + 1 :]]
+    text = edited(
+        " ".join(map(repr, covariance_rows(block_times(0))[0])), " ".join(map(repr, given))
+    )
+    expected = ["O17"] if (place, value) != (0, 1e300) else []
+    assert [w.code for w in parse_ocm(text).warnings] == expected
+    assert parse_ocm(text, repair_covariance=True).blocks[0].covariance is not None
 
 
 def test_step_too_long_warns() -> None:

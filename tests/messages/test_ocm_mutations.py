@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -55,6 +56,7 @@ def different(a: Any, b: Any, path: str = "") -> list[tuple[str, Any, Any]]:
 def check(data: st.DataObject, notation: str) -> None:
     """One damage: refused, or what differs stood in the lines that were touched."""
     changed, touched = damaged(data, TEXTS[notation])
+    touched += html.unescape(touched)
     try:
         record = parse_ocm(changed)
     except MessageError as error:

@@ -14,7 +14,7 @@ from tracss_hpc.catalog.regimes import assign_regimes
 from tracss_hpc.constants import DAY_S
 from tracss_hpc.ephemeris.covariance import default_covariance
 from tracss_hpc.ephemeris.frames import rotate, teme_to_eme2000
-from tracss_hpc.ephemeris.gp import make_trajectories
+from tracss_hpc.ephemeris.gp import DIVERGED, make_trajectories
 from tracss_hpc.epochs import Epoch, julian_dates
 from tracss_hpc.errors import EphemerisRangeError, UsageError
 from tracss_hpc.messages.trajectory_record import (
@@ -23,6 +23,7 @@ from tracss_hpc.messages.trajectory_record import (
     TrajectoryObject,
     TrajectoryRecord,
 )
+from tracss_hpc.messages.trajectory_rules import RADIUS_KM
 from tracss_hpc.messages.utc import Utc
 
 __all__ = ["gp_record"]
@@ -73,11 +74,13 @@ def gp_record(
     t = (ticks - ticks[0]) / 1e6
     trajectories = make_trajectories(catalog, begin)
     r, v, code = trajectories.states(np.zeros(1, dtype=np.intp), t[None, :])
+    # Without a code SGP4 diverges for some sets (`gp.DIVERGED`): no Earth orbit is out there.
+    code = np.where((code == 0) & ~(np.abs(r).max(axis=2) < RADIUS_KM[1]), DIVERGED, code)
     if code.any():
         bad = float(t[np.argmax(code[0] != 0)])
         raise EphemerisRangeError(
             f"{catalog.designator[0]}: SGP4 ends with code {code.max()} at "
-            f"{begin.plus(bad).iso()} UTC; ask for a shorter span",
+            f"{begin.plus(bad).iso()} UTC; ask for another span",
             start_s=0.0,
             stop_s=bad,
             objects=(int(catalog.designator[0]),),

@@ -10,8 +10,8 @@ rates j:
     r1 - r0 = h/2 (v0 + v1) + h^2/12 (a0 - a1)      v1 - v0 = h/2 (a0 + a1) + h^2/12 (j0 - j1)
 
 to order h^5. What is left over is an acceleration that a two-body orbit does not have: J2 in a low
-orbit is 1.4e-5 km/s^2; states in an Earth-fixed frame give 1e-3 (LEO) to 2e-4 (GEO), metres for
-kilometres far more.
+orbit is 1.4e-5 km/s^2, SGP4 near decay, whose velocities are its own, 1e-4; states in an
+Earth-fixed frame give 1e-3 (LEO) to 2e-4 (GEO), metres for kilometres far more.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from tracss_hpc.messages.utc import Utc, elapsed
 
 __all__ = [
     "MAX_ACCELERATION_KM_S2",
+    "RADIUS_KM",
     "check_states",
     "check_trajectory",
     "repair_covariances",
@@ -39,12 +40,13 @@ SIDE = 3  # states either side of the nearest that seven-point interpolation nee
 RADIUS_KM = (6300.0, 1e6)
 MAX_SPEED_KM_S = 20.0  # escape from 6,300 km needs 11.2
 #: Largest acceleration beyond two bodies between two states [km/s^2].
-MAX_ACCELERATION_KM_S2 = 1e-4
+MAX_ACCELERATION_KM_S2 = 1.5e-4
 _MAX_TURN = 0.5  # rad per step: beyond it the trapezoid says nothing (and O19 warns)
 _ROUNDING_KM, _ROUNDING_KM_S = 2e-3, 2e-5  # of printed states
 _INTERPOLATION_KM = 1e-3  # error from which O19 warns
 # Largest |x (x^2-1) (x^2-4) (x^2-9)| / 7! for |x| <= 1/2: seven nodes around the nearest.
 _LAGRANGE7 = 2.44e-3
+_NO_SIGMA, _LARGEST = 1e-150, 1e6  # stands for no variance; bound on correlations
 _CORRELATION_NOISE = 1e-6  # negative eigenvalue that printing to seven digits can make
 
 
@@ -237,8 +239,6 @@ def _check_covariance(block: TrajectoryBlock, lines: Sequence[int], judge: Judge
         np.linalg.cholesky(correlation + _CORRELATION_NOISE * np.eye(size))
     except np.linalg.LinAlgError:
         bad = np.linalg.eigvalsh(correlation)[:, 0] < -_CORRELATION_NOISE
-        negative = np.diagonal(block.covariance, axis1=1, axis2=2).min(axis=1) < 0.0
-        bad |= negative
         if bad.any():
             k = min(int(np.argmax(bad)), len(lines) - 1)
             judge.warn(
@@ -250,11 +250,13 @@ def _check_covariance(block: TrajectoryBlock, lines: Sequence[int], judge: Judge
 def _correlations(
     covariance: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Standard deviations (k, n) and correlation matrices; 0 where a variance is not positive.
+    """Standard deviations (k, n) and correlation matrices.
 
-    A negative variance stays on the diagonal as -1, so that it is found.
+    A negative variance stays on the diagonal as -1, and a covariance beside no variance becomes a
+    large number, so that both are found.
     """
-    variance = np.diagonal(covariance, axis1=1, axis2=2)
-    sigma = np.sqrt(np.abs(variance))
-    inverse = np.where(sigma > 0.0, 1.0 / np.where(sigma > 0.0, sigma, 1.0), 0.0)
-    return sigma, covariance * inverse[:, :, None] * inverse[:, None, :]
+    sigma = np.sqrt(np.abs(np.diagonal(covariance, axis1=1, axis2=2)))
+    inverse = 1.0 / np.where(sigma > 0.0, sigma, _NO_SIGMA)
+    with np.errstate(over="ignore"):
+        correlation = covariance * inverse[:, :, None] * inverse[:, None, :]
+    return sigma, np.clip(correlation, -_LARGEST, _LARGEST)
