@@ -393,6 +393,42 @@ def test_bundles_and_single_files_hold_the_same_text(
     assert read_cdms(js).columns["MESSAGE_ID"].tolist() == [ids[row] for row in rows]
 
 
+def test_other_profiles_hold_the_same_numbers(
+    tmp_path: Path, objects: Columns, conjunctions: Columns
+) -> None:
+    """What ccsds-1.0 cannot hold, a message without covariance, is left out and listed."""
+    conjunctions["sat2_covariance"][7, 3] = np.nan
+    kinds = ("kvn", "tracss-2.1.kvn", "tracss-2.1.json", "ccsds-1.0.kvn", "ccsds-1.0.xml")
+    *paths, listed = write_cdms(
+        tmp_path, objects, conjunctions, FACTS, formats=kinds, precision="full"
+    )
+    assert [path.name for path in paths] == [f"cdms.{kind}" for kind in kinds]
+    missing = make_message_ids(objects, conjunctions, FACTS)[7]
+    assert listed.name == "cdms.ccsds-1.0-left-out.csv"
+    assert listed.read_text() == f"MESSAGE_ID,LACKS\n{missing},SAT2_COVARIANCE_METHOD\n"
+    whole = read_cdms(paths[0]).columns
+    for path, kind in zip(paths[1:], kinds[1:], strict=True):
+        read = read_cdms(path).columns
+        rows = np.arange(50) if kind.startswith("tracss") else np.delete(np.arange(50), 7)
+        names = ("MESSAGE_ID", "TCA", "MISS_DISTANCE", "SAT1_X", "SAT2_Z_DOT", "SAT1_CT_R")
+        for name in names:
+            assert np.array_equal(read[name], whole[name][rows], equal_nan=name == "SAT1_CT_R")
+        assert np.array_equal(read["RUN_ID"], whole["RUN_ID"][rows])
+    assert read["COMBINED_HBR"].tolist() == [6.0] * 49
+    ids = read_cdms(paths[1]).columns["CONJUNCTION_ID"]
+    assert len(set(ids.tolist())) == 50
+
+
+def test_conjunction_id_does_not_depend_on_who_is_first(
+    objects: Columns, conjunctions: Columns
+) -> None:
+    swapped = dict(conjunctions)
+    for a, b in (("object1", "object2"), ("sat1_object_designator", "sat2_object_designator")):
+        swapped[a], swapped[b] = conjunctions[b], conjunctions[a]
+    ids = build(objects, conjunctions).columns["CONJUNCTION_ID"].tolist()
+    assert build(objects, swapped).columns["CONJUNCTION_ID"].tolist() == ids
+
+
 def test_writing_again_gives_the_same_bytes(
     tmp_path: Path, objects: Columns, conjunctions: Columns
 ) -> None:

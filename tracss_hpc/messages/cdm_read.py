@@ -52,7 +52,7 @@ _UNIX_JD = 2440587.5
 _WORDS = {"MANEUVERABLE": {"N/A": "UNKNOWN"}}
 
 
-def read_cdms(path: Path) -> CdmTable:
+def read_cdms(path: str | Path) -> CdmTable:
     """Read all messages of a file, plain or compressed, of any profile and notation.
 
     Returns
@@ -65,7 +65,7 @@ def read_cdms(path: Path) -> CdmTable:
     MessageError
         If anything in the file is not a CDM.
     """
-    return parse_cdms(decode_message(path), file=str(path))
+    return parse_cdms(decode_message(Path(path)), file=str(path))
 
 
 def parse_cdms(text: str, *, file: str = "<text>") -> CdmTable:

@@ -67,6 +67,9 @@ def convert_files(paths: Sequence[str | Path], kind: str, folder: Path) -> str:
         texts = format_cdms(table, form, "full", profile)
         target.write_text(format_bundle(texts, form, profile), "utf-8", newline="")
         rows.append(f"{target}: {len(table)} messages")
+        combined = int(np.isfinite(table.columns["COMBINED_HBR"]).sum())
+        if combined and profile != "ccsds-1.0":
+            rows.append(f"  {combined} combined hard-body radii have no place in {profile}")
         rows += [f"  left out: {item.message_id} lacks {item.key}" for item in left_out]
     return "\n".join(rows) + "\n"
 
@@ -74,14 +77,19 @@ def convert_files(paths: Sequence[str | Path], kind: str, folder: Path) -> str:
 def complete_messages(table: CdmTable, profile: CdmProfile) -> CdmTable:
     """The same messages with blank lines filled as far as their own states and words tell.
 
-    A message whose frame is not known stays as it is. Radii: a blank HBR is the object's exclusion
-    volume radius, a blank combined radius the sum of both.
+    A message whose frame is not known stays as it is. For the tracss profiles a blank HBR is the
+    object's exclusion volume radius, unless the message has a combined radius: those profiles have
+    no place for one, and two radii with another sum would change Pc. For ccsds-1.0 a blank combined
+    radius is the sum of both HBR.
     """
     columns: dict[str, NDArray[Any]] = {name: c.copy() for name, c in table.columns.items()}
-    for k in (1, 2):
-        _fill(columns, f"SAT{k}_HBR", columns[f"SAT{k}_EXCLUSION_VOLUME_RADIUS"])
-    both = columns["SAT1_HBR"] + columns["SAT2_HBR"]
-    _fill(columns, "COMBINED_HBR", both)
+    if profile == "ccsds-1.0":
+        _fill(columns, "COMBINED_HBR", columns["SAT1_HBR"] + columns["SAT2_HBR"])
+    else:
+        for k in (1, 2):
+            exclusion = columns[f"SAT{k}_EXCLUSION_VOLUME_RADIUS"]
+            alone = np.isnan(columns["COMBINED_HBR"])
+            _fill(columns, f"SAT{k}_HBR", np.where(alone, exclusion, np.nan))
     stated, errors = stated_by_table(table, "")
     if stated is not None and not errors:
         recomputed = recompute_lines(stated)
