@@ -24,10 +24,10 @@ from tracss_hpc.runs.interrupt import StopRequest
 
 ROOT = Path(__file__).resolve().parents[1]
 ALL_VS_ALL = str(ROOT / "configs" / "all_vs_all.toml")
-VERBS = "run, plan, show, assess, export, digest, compare, status"
+VERBS = "run, plan, show, assess, export, cdm, digest, compare, status"
 LATER_VERBS = [
     "prepare", "on-demand", "trade", "report", "validate", "sweep", "events",
-    "routine", "catalog", "cdm",
+    "routine", "catalog",
 ]  # fmt: skip
 Screen = Callable[[Callable[..., Any]], None]
 
