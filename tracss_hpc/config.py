@@ -36,6 +36,7 @@ from tracss_hpc.parameters import (
 )
 
 __all__ = [
+    "CDM_KINDS",
     "DILUTION_RULES",
     "FILTERS",
     "FRAGMENT_RULES",

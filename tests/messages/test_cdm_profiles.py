@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import numpy as np
 import pytest
@@ -144,6 +147,69 @@ def test_messages_without_covariance_are_parted_off(rng: np.random.Generator) ->
     same, none = split_writable(rest, "ccsds-1.0")
     assert same is rest
     assert none == []
+
+
+def flat_messages(rng: np.random.Generator, n: int) -> tuple[CdmTable, list[dict[str, Any]]]:
+    """Messages, and the same as the flat objects of the API."""
+    table = whole_table(rng, n, "tracss-2.1")
+    texts = format_cdms(table, "json", "full", "tracss-2.1")
+    return table, [json.loads(text) for text in texts]
+
+
+API_LINES = printed_lines("tracss-2.1") - {"SCREEN_PC_THRESHOLD"}
+
+
+@pytest.mark.parametrize("root", ["", "tracssCdms"])
+def test_xml_of_the_api(root: str, rng: np.random.Generator) -> None:
+    """Flat elements in any order, units beside, with or without a root, messages one by one."""
+    table, flat = flat_messages(rng, 3)
+    messages = []
+    for members in flat:
+        first, *rest = members.items()
+        rng.shuffle(rest)
+        rows = [f"<{key}>{escape(value or '')}</{key}>" for key, value in (first, *rest)]
+        messages.append("\n".join(rows))
+    text = "\n".join(messages)
+    if root:
+        wrapped = "".join(f"<cdm>{message}</cdm>" for message in messages)
+        text = f'<?xml version="1.0"?>\n<{root}>{wrapped}</{root}>'
+    again = parse_cdms(text)
+    assert again.profiles == ("tracss-2.1",) * 3
+    assert_lines_same(again, table, API_LINES)
+
+
+def test_csv_and_ndjson_of_the_api(rng: np.random.Generator) -> None:
+    table, flat = flat_messages(rng, 3)
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(flat[0]))
+    writer.writeheader()
+    writer.writerows(flat)
+    for text in (out.getvalue(), "\n".join(map(json.dumps, flat))):
+        again = parse_cdms(text)
+        assert again.profiles == ("tracss-2.1",) * 3
+        assert_lines_same(again, table, API_LINES)
+
+
+def test_units_of_flat_messages_are_converted(rng: np.random.Generator) -> None:
+    _, (flat,) = flat_messages(rng, 1)
+    flat |= {"MISS_DISTANCE": "0.715", "MISS_DISTANCE_UNIT": "km", "SAT1_CR_R": "2e-6"}
+    read = parse_cdms(json.dumps(flat | {"SAT1_CR_R_UNIT": "km**2"})).columns
+    assert (read["MISS_DISTANCE"][0], read["SAT1_CR_R"][0]) == (715.0, 2.0)
+    with pytest.raises(MessageError, match="furlong"):
+        parse_cdms(json.dumps(flat | {"SAT1_CR_R_UNIT": "furlong"}))
+
+
+def test_nested_xml_of_one_and_of_several(shared_data: Path) -> None:
+    """One message is a `cdm`, several stand in an `ndm`; a third segment is refused."""
+    path = sorted((shared_data / "messages" / "cdm_cara").glob("*.cdm"))[0]
+    (text,) = format_cdms(read_cdms(path), "xml", "full", "ccsds-1.0")
+    one = format_bundle([text], "xml", "ccsds-1.0")
+    two = format_bundle([text, text], "xml", "ccsds-1.0")
+    assert "<ndm>" not in one
+    assert [len(parse_cdms(xml)) for xml in (one, two)] == [1, 2]
+    segment = one[one.index("<segment>") : one.index("</segment>") + 10]
+    with pytest.raises(MessageError, match="a third segment"):
+        parse_cdms(one.replace("</body>", segment + "</body>"))
 
 
 @pytest.mark.parametrize("profile", CDM_PROFILES)

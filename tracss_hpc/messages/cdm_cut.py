@@ -242,8 +242,7 @@ def _cut_csv(text: str, file: str, wanted: Wanted) -> Iterator[CdmRecord | Messa
                 fail(file, number, "", len(row), f"{len(header)} values", "columns do not match")
             try:
                 version = dict(zip(header, row, strict=True)).get(key, "")
-                old = version == "1.0" and once
-                profile = _version_profile(version, once or old, key, number, file)
+                profile = _version_profile(version, once, key, number, file)
                 pairs = [Pair(n, v, None, number, n) for n, v in zip(names, row, strict=True)]
                 pairs = split_companions(pairs, profile, file)
                 yield make_record(pairs, profile, number, file, wanted=wanted)
