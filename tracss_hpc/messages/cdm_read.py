@@ -27,6 +27,7 @@ from tracss_hpc.messages.cdm import (
     CDM_LINES,
     STATE_KEYWORDS,
     CdmExtra,
+    CdmKeyword,
     CdmLine,
     CdmTable,
     make_cdm_table,
@@ -321,7 +322,11 @@ def _is_number(line: CdmLine, record: CdmRecord, text: str) -> bool:
     except ValueError:
         return False
     if keyword.type == "integer" and _WHOLE.fullmatch(text) is None:
-        return record.profile != "tracss-2.0" and value == round(value)
+        return record.profile != "tracss-2.0" and value.is_integer() and _inside(keyword, value)
+    return _inside(keyword, value)
+
+
+def _inside(keyword: CdmKeyword, value: float) -> bool:
     return bool(np.isfinite(value)) and keyword.minimum <= value <= keyword.maximum
 
 
