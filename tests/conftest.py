@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,13 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"reference data not found: {folder}")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_log_on_a_closed_stream() -> Iterator[None]:
+    """The command line logs to the stderr of its process, which is one test's here."""
+    yield
+    logging.getLogger("tracss_hpc").handlers = []
 
 
 @pytest.fixture
