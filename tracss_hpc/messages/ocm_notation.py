@@ -163,6 +163,7 @@ def _cut_xml(text: str, judge: Judge) -> list[OcmSection]:
     path: list[str] = []
     words: list[str] = []
     unit = parameter = ""
+    row_path: list[str] = []  # of a data line of the section that is open
     messages = 0
 
     def refuse(*_: Any) -> None:
@@ -172,12 +173,16 @@ def _cut_xml(text: str, judge: Judge) -> list[OcmSection]:
         )  # fmt: skip
 
     def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal unit, parameter, messages
+        nonlocal unit, parameter, messages, row_path
         name = tag.rpartition(":")[2]
-        line = parser.CurrentLineNumber
         depth = len(path)
         path.append(name)
-        if "".join(words).strip():
+        stray = "".join(words).strip()
+        if not stray and path == row_path:  # most of the elements of an ephemeris
+            words.clear()
+            return
+        line = parser.CurrentLineNumber
+        if stray:
             raise judge.fatal(
                 "O03", line, name, "".join(words), "elements", "text between elements"
             )
@@ -195,31 +200,33 @@ def _cut_xml(text: str, judge: Judge) -> list[OcmSection]:
             raise judge.fatal("O01", line, "", f"<{name}>", expected, "not an OCM")
         elif depth and path[-2] in ("data", "segment") and name in _XML_SECTIONS:
             _begin(sections, _XML_SECTIONS[name], line, judge)
+            row_path = [*path, LINE_NAMES.get(_XML_SECTIONS[name], "")]
         elif depth and path[-2] not in _XML_GROUPS and path[-2] not in _XML_SECTIONS:
             raise judge.fatal("O03", line, path[-2], f"<{name}>", "text", "element within a value")
         unit = attributes.get("units", "").strip()
         parameter = attributes.get("parameter", "")
 
     def end(_: str) -> None:
+        is_row = path == row_path
         name = path.pop()
         line = parser.CurrentLineNumber
         value = " ".join("".join(words).split())
         words.clear()
+        section = sections[-1]
+        if is_row:
+            section.rows.append(value)
+            section.row_lines.append(line)
+            return
         if name in _XML_GROUPS or name in _XML_SECTIONS:
             if value:
                 raise judge.fatal("O03", line, name, value, "elements", "text between elements")
             return
         if name == "COMMENT" or not messages:
             return
-        section = sections[-1]
         holder = path[-1]
         inside = _XML_SECTIONS.get(holder, "HEADER" if holder == "header" else "")
         if inside != section.name:
             raise judge.fatal("O03", line, name, f"<{name}> in <{holder}>", "a section", "stray")
-        if name == LINE_NAMES.get(section.name):
-            section.rows.append(value)
-            section.row_lines.append(line)
-            return
         if name == "USER_DEFINED":
             name = USER_PREFIX + parameter
         _add(section, name, f"{value} [{unit}]" if unit and value else value, line, judge)
