@@ -153,7 +153,7 @@ def _pair(options: argparse.Namespace, comm: Comm | None) -> int:
 
     text = pair_report(
         options.first, options.second, within_km=options.within_km, strict=options.strict,
-        lenient=options.lenient,
+        lenient=options.lenient, hbr_m=options.hbr_m,
     )  # fmt: skip
     sys.stdout.write(text)
     return 0
@@ -409,6 +409,12 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
         default=10.0,
         metavar="D",
         help="print approaches up to this distance (default 10), or the nearest if there is none",
+    )
+    pair.add_argument(
+        "--hbr-m",
+        type=_radius,
+        metavar="R",
+        help="combined hard-body radius [m] in place of the sum of the files' own",
     )
     how = pair.add_mutually_exclusive_group()
     how.add_argument("--strict", action="store_true", help="warnings of the reader are errors")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tracss_hpc as th
+from tests.oracles.pc import circle_probability, encounter
 from tracss_hpc.cli import main
 from tracss_hpc.messages.trajectory_files import read_trajectory
 
 PLANTED = Path(__file__).resolve().parents[1] / "data" / "planted.csv"
 
 
-def write(tmp_path: Path, number: int, *more: str) -> Path:
+def write(tmp_path: Path, number: int, *more: str, days: float = 0.25) -> Path:
     path = tmp_path / f"{number}.ocm"
     words = ["catalog", str(PLANTED), "--to-ocm", str(number), "--output", str(path), *more]
-    assert main([*words, "--start", "2026-01-10T00:00:00", "--days", "0.25"]) == 0
+    assert main([*words, "--start", "2026-01-10T00:00:00", "--days", str(days)]) == 0
     return path
 
 
@@ -57,6 +60,45 @@ def test_nearest_is_printed_when_none_is_near(
     text = capsys.readouterr().out
     assert "within 1e-09 km; the nearest:" in text
     assert text.count("TCA ") == 1
+
+
+def test_probability_is_that_of_the_oracle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From states and covariances of the two files at the TCA printed; 5.1 km miss, 4 km radius."""
+    files = [write(tmp_path, number, days=1.0) for number in (800000001, 800000002)]
+    capsys.readouterr()
+    assert main(["pair", *map(str, files), "--hbr-m", "4000"]) == 0
+    text = capsys.readouterr().out
+    tca = text.partition("TCA        ")[2].partition(" UTC")[0]
+    pair = [th.Trajectory.from_file(path) for path in files]
+    states = [np.concatenate(one.state(tca)) for one in pair]
+    plane = encounter(*states, *(one.covariance(tca)[:3, :3] for one in pair))
+    expected = circle_probability(
+        plane["sigma_x"], plane["sigma_z"], plane["miss_x"], plane["miss_z"], 4.0
+    )
+    words = text.partition("probability")[2].split()
+    assert float(words[0]) == pytest.approx(expected, rel=1e-4)  # TCA is printed to 1 us
+    assert words[1:6] == ["FOSTER-1992,", "combined", "radius", "4000", "m"]
+
+
+def test_probability_says_why_there_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [write(tmp_path, number) for number in (800000001, 800000002)]
+    without = files[0].read_text()
+    without = re.sub(r"(?s)\nCOV_START.*COV_STOP\n", "\n", without)
+    no_radius = re.sub(r"(?s)\nUSER_START.*USER_STOP\n", "\n", files[1].read_text())
+    files[1].write_text(no_radius)
+    capsys.readouterr()
+    assert main(["pair", *map(str, files)]) == 0
+    assert "a hard-body radius is missing or negative; give --hbr-m" in capsys.readouterr().out
+    files[0].write_text(without)
+    assert main(["pair", *map(str, files), "--hbr-m", "10"]) == 0
+    text = capsys.readouterr().out
+    assert "not computed: no covariance" in text
+    assert "object 1 sigma" not in text
+    assert "object 2 sigma R T N" in text
 
 
 @pytest.mark.parametrize(

@@ -5,20 +5,24 @@ Fed by the words of `tracss-hpc pair` and `tracss-hpc catalog --to-ocm`; gives t
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tracss_hpc.assess.encounter import ENCOUNTER_STATUS, Encounters, find_encounters
+from tracss_hpc.assess.probability import foster_1992
 from tracss_hpc.atomic import write_atomically
 from tracss_hpc.catalog.catalog import read_catalog
 from tracss_hpc.constants import DAY_S
 from tracss_hpc.ephemeris.gp_record import gp_record
 from tracss_hpc.ephemeris.tabulated import Trajectory
 from tracss_hpc.epochs import Epoch, parse_epoch
-from tracss_hpc.errors import InputDataError, UsageError
+from tracss_hpc.errors import EphemerisRangeError, InputDataError, UsageError
 from tracss_hpc.export.cdm import CLASSIFICATION
 from tracss_hpc.messages.elements import expand_designator
 from tracss_hpc.messages.ocm_write import format_ocm
@@ -35,8 +39,13 @@ def pair_report(
     within_km: float,
     strict: bool = False,
     lenient: bool = False,
+    hbr_m: float | None = None,
 ) -> str:
-    """Close approaches of two ephemeris files as text: those within a distance, or the nearest."""
+    """Close approaches of two ephemeris files as text: those within a distance, or the nearest.
+
+    With covariances and radii in both files there is a probability (FOSTER-1992); `hbr_m` is a
+    combined hard-body radius [m] in place of the sum of theirs.
+    """
     pair = [Trajectory.from_file(path, strict=strict, lenient=lenient) for path in (first, second)]
     found = find_pair_approaches(*pair)
     near = np.flatnonzero(found.miss_km <= within_km)
@@ -58,8 +67,9 @@ def pair_report(
     else:
         near = np.array([np.argmin(found.miss_km)])
         lines.append(f"none of {found.t.size} approaches within {within_km:g} km; the nearest:")
-    for k in near.tolist():
-        lines += ["", *_approach(found, k)]
+    risk = _encounters(pair, found, near, hbr_m)
+    for row, k in enumerate(near.tolist()):
+        lines += ["", *_approach(found, k), *_risk(risk, row)]
     return "\n".join(lines) + "\n"
 
 
@@ -130,27 +140,70 @@ def _start(text: str) -> Epoch:
         raise UsageError(f"--start: {error}") from None
 
 
+def _encounters(
+    pair: Sequence[Trajectory],
+    found: PairApproaches,
+    rows: NDArray[np.intp],
+    hbr_m: float | None,
+) -> tuple[Encounters, NDArray[np.float64]]:
+    """Encounter planes of the approaches, and each one's sigmas R, T, N (n, 2, 3) [km]."""
+    if hbr_m is None:
+        hbr_m = sum(trajectory.record.object.hbr_m for trajectory in pair)
+    lower = np.full((2, rows.size, 6), np.nan)
+    for i, trajectory in enumerate(pair):
+        for row, k in enumerate(rows.tolist()):
+            tca = found.epoch.plus(float(found.t[k]))
+            with contextlib.suppress(InputDataError, EphemerisRangeError):  # none there
+                lower[i, row] = trajectory.covariance(tca)[:3, :3][np.tril_indices(3)]
+    state1, state2 = (np.hstack([found.r[i][rows], found.v[i][rows]]) for i in (0, 1))
+    encounters = find_encounters(
+        state1, state2, lower[0], lower[1], np.full(rows.size, hbr_m * 1e-3)
+    )
+    with np.errstate(invalid="ignore"):
+        return encounters, np.sqrt(lower[:, :, [0, 2, 5]]).swapaxes(0, 1)
+
+
+def _risk(risk: tuple[Encounters, NDArray[np.float64]], row: int) -> list[str]:
+    """Sigmas, Mahalanobis distance and probability of one approach, as far as they are known."""
+    encounters, sigmas = risk
+    lines = [
+        _row(f"object {i + 1} sigma R T N", (sigmas[row, i] * 1e3).tolist(), "m", 4)
+        for i in (0, 1)
+        if np.isfinite(sigmas[row, i]).all()
+    ]
+    status = int(encounters.status[row])
+    if np.isfinite(encounters.mahalanobis_distance[row]):
+        lines.append(_row("Mahalanobis distance", [encounters.mahalanobis_distance[row]], "", 6))
+    if status >= 2:
+        why = ENCOUNTER_STATUS[status].removeprefix("refused: ")
+        remedy = "; give --hbr-m" if status == 8 else ""
+        return [*lines, f"  {'probability':<28} not computed: {why}{remedy}"]
+    probability = foster_1992(encounters)[row]
+    radius = f"FOSTER-1992, combined radius {encounters.hbr_km[row] * 1e3:g} m"
+    return [*lines, f"  {'probability':<28} {probability:18.6E} {radius}"]
+
+
+def _row(name: str, values: list[float], unit: str, digits: int) -> str:
+    numbers = " ".join(f"{value:18.{digits}f}" for value in values)
+    return f"  {name:<28} {numbers} {unit}".rstrip()
+
+
 def _approach(found: PairApproaches, k: int) -> list[str]:
     """One approach in the units of a CDM (m, m/s), states in km and km/s."""
-
-    def row(name: str, values: list[float], unit: str, digits: int) -> str:
-        numbers = " ".join(f"{value:18.{digits}f}" for value in values)
-        return f"  {name:<28} {numbers} {unit}"
-
     tca = found.epoch.plus(float(found.t[k]))
     lines = [
         f"TCA        {tca._replace(seconds=round(tca.seconds, 6)).iso()} UTC",
-        row("miss distance", [found.miss_km[k] * 1e3], "m", 4),
-        row("relative speed", [found.relative_speed_km_s[k] * 1e3], "m/s", 6),
+        _row("miss distance", [found.miss_km[k] * 1e3], "m", 4),
+        _row("relative speed", [found.relative_speed_km_s[k] * 1e3], "m/s", 6),
     ]
     for i in (0, 1):
         name = f"object {i + 1}"
         relative = (found.relative_r[i][k] * 1e3).tolist()
         speed = (found.relative_v[i][k] * 1e3).tolist()
         lines += [
-            row(f"{name} relative R T N", relative, "m", 4),
-            row(f"{name} relative speed R T N", speed, "m/s", 6),
-            row(f"{name} position", found.r[i][k].tolist(), "km", 9),
-            row(f"{name} velocity", found.v[i][k].tolist(), "km/s", 12),
+            _row(f"{name} relative R T N", relative, "m", 4),
+            _row(f"{name} relative speed R T N", speed, "m/s", 6),
+            _row(f"{name} position", found.r[i][k].tolist(), "km", 9),
+            _row(f"{name} velocity", found.v[i][k].tolist(), "km/s", 12),
         ]
     return lines
