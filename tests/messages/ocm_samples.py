@@ -177,6 +177,14 @@ def sample(**options: bool | int) -> str:
     return "\n".join(kvn_lines_of_sample(**options)) + "\n"  # type: ignore[arg-type]
 
 
+def sample_over_leap_second() -> str:
+    """One block with relative times whose sixth state is at 2016-12-31T23:59:60."""
+    text = sample(relative=True, blocks=1).replace("2025-01-01T11:5", "2016-12-31T23:5")
+    text = text.replace("2025-01-01T12:0", "2017-01-01T00:0")
+    text = text.replace("2017-01-01T00:00:00.000000", "2016-12-31T23:59:60.000000")
+    return text.replace("2017-01-01T00:05:00.000000", "2017-01-01T00:04:59.000000")
+
+
 def edited(old: str, new: str, count: int = 1, **options: bool | int) -> str:
     """The sample with one text put in place of another, which must be there."""
     text = sample(**options)

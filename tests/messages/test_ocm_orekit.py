@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.messages.ocm_samples import edited, sample
+from tests.messages.ocm_samples import edited, sample, sample_over_leap_second
 from tests.messages.orekit_columns import check_edges, check_epochs, check_matrices, check_states
 from tracss_hpc.cli import main
 from tracss_hpc.messages.ocm import parse_ocm
@@ -66,6 +66,7 @@ RECORDS = {
     "one block without covariance": parse_ocm(sample(blocks=1, covariance=False)),
     "burn between two blocks": parse_ocm(sample()),
     "burn, no covariance": parse_ocm(sample(covariance=False)),
+    "over a leap second": parse_ocm(sample_over_leap_second()),
     "CARTPVA and CARTP": with_positions_alone(parse_ocm(sample())),
     "states alone": bare(parse_ocm(sample(blocks=1, covariance=False))),
 }

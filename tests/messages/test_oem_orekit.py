@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.messages.ephemeris_texts import HEADER, OEM, covariance_rows, segment, stamp
-from tests.messages.ocm_samples import sample
+from tests.messages.ocm_samples import sample, sample_over_leap_second
 from tests.messages.orekit_columns import check_edges, check_epochs, check_matrices, check_states
 from tracss_hpc.cli import main
 from tracss_hpc.messages.ocm import parse_ocm
@@ -32,6 +32,12 @@ def in_frame(name: str) -> TrajectoryRecord:
     return dataclasses.replace(record, blocks=(block,))
 
 
+def commented() -> TrajectoryRecord:
+    record = parse_oem(OEM)
+    blocks = [dataclasses.replace(b, extra={"COMMENT": "a <b>\n\nc"}) for b in record.blocks]
+    return dataclasses.replace(record, blocks=tuple(blocks))
+
+
 def accelerated() -> TrajectoryRecord:
     record = parse_ocm(sample())
     blocks = [dataclasses.replace(block, a=-block.r * 1e-6 / 3.0) for block in record.blocks]
@@ -43,7 +49,9 @@ RECORDS = {
     "burn between two segments": parse_ocm(sample()),
     "burn, no covariance": parse_ocm(sample(covariance=False)),
     "covariances at epochs of their own": parse_oem(OEM),
+    "over a leap second": parse_ocm(sample_over_leap_second()),
     "accelerations": accelerated(),
+    "comments": commented(),
     **{
         name: in_frame(name)
         for name in (

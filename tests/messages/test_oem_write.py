@@ -50,7 +50,8 @@ def held(record: TrajectoryRecord, **changes: Any) -> TrajectoryRecord:
 @notations
 def test_oem_reads_back_identically(notation: OemFormat) -> None:
     """Two segments, comments, covariances at other epochs than the states."""
-    record = parse_oem(OEM)
+    record = parse_oem(OEM.replace("COMMENT an owl", "COMMENT an <owl>\nCOMMENT\nCOMMENT & = x"))
+    assert record.blocks[0].extra["COMMENT"] == "an <owl>\n\n& = x"
     text = format_oem(record, notation)
     again = parse_oem(text, strict=True)
     assert record_contents(again) == record_contents(record)
@@ -165,7 +166,8 @@ def test_what_is_left_out_is_named() -> None:
         "AREA_TYP_FOR_PC", "ATMOSPHERIC_MODEL", "GRAVITY_MODEL", "N_BODY_PERTURBATIONS",
         "SRP_MODEL", "OD_EPOCH", "DAYS_SINCE_LAST_OBS", "OBS_USED", "SEDR", "WEIGHTED_RMS",
         "USER_DEFINED_HBR", "USER_DEFINED_MANEUVERABLE", "PROPAGATOR", "COV_ID",
-        "ALTERNATE_NAMES", "TAIMUTC_AT_TZERO", "RCS", "GM", "OD_ID", "USER_DEFINED_NOTE", "MAN",
+        "ALTERNATE_NAMES", "TAIMUTC_AT_TZERO", "RCS", "GM", "OD_ID", "OD_METHOD",
+        "USER_DEFINED_NOTE", "MAN",
     )  # fmt: skip
 
 

@@ -219,7 +219,8 @@ def _kvn(header: dict[str, str], comments: list[str], segments: list[_Segment]) 
 
 def _xml(header: dict[str, str], comments: list[str], segments: list[_Segment]) -> Iterator[str]:
     def elements(comments: list[str], texts: dict[str, str]) -> Iterator[str]:
-        yield from (f"<COMMENT>{escape(text)}</COMMENT>" for text in comments)
+        # Orekit 13.1 fails on an element without any text.
+        yield from (f"<COMMENT>{escape(text) or ' '}</COMMENT>" for text in comments)
         yield from (f"<{key}>{escape(text)}</{key}>" for key, text in texts.items())
 
     yield '<?xml version="1.0" encoding="UTF-8"?>'
