@@ -167,10 +167,12 @@ def _catalog(options: argparse.Namespace, comm: Comm | None) -> int:
         text = convert_to_omm(options.files, options.to_omm, output=options.output)
         sys.stdout.write(text)
         return 0
-    from tracss_hpc.runs.trajectories import write_gp_ocm
+    from tracss_hpc.runs.trajectories import write_gp_ephemeris
 
-    text = write_gp_ocm(
-        options.files, options.to_ocm, start=options.start, days=options.days,
+    to_ocm = options.to_oem is None
+    text = write_gp_ephemeris(
+        options.files, options.to_ocm if to_ocm else options.to_oem,
+        message="OCM" if to_ocm else "OEM", start=options.start, days=options.days,
         step_s=options.step_s, notation=options.format.upper(), output=options.output,
     )  # fmt: skip
     sys.stdout.write(text)
@@ -427,11 +429,14 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
     catalog = verb(
         "catalog",
         _catalog,
-        "Write the ephemeris of a catalog object as an OCM, or all element sets as OMMs.",
+        "Write the ephemeris of a catalog object as an OCM or OEM, or all element sets as OMMs.",
     )
     catalog.add_argument("files", metavar="FILE", nargs="+", help="element sets: TLE, OMM")
     what = catalog.add_mutually_exclusive_group(required=True)
     what.add_argument("--to-ocm", metavar="ID", help="catalog number")
+    what.add_argument(
+        "--to-oem", metavar="ID", help="the same; says what of an OCM an OEM cannot hold"
+    )
     what.add_argument(
         "--to-omm", choices=("kvn", "xml", "json", "csv"), help="notation of all element sets"
     )
@@ -445,7 +450,10 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
         "--step-s", type=_positive, default=60.0, metavar="S", help="between states; default 60"
     )
     catalog.add_argument(
-        "--format", choices=("kvn", "xml", "json"), default="kvn", help="of the OCM; default kvn"
+        "--format",
+        choices=("kvn", "xml", "json"),
+        default="kvn",
+        help="of the OCM (or OEM, without json); default kvn",
     )
     catalog.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
 

@@ -140,9 +140,11 @@ def kvn_lines_of_sample(
     lines += [
         "MAN_START",
         "MAN_ID = M1",
+        "MAN_DEVICE_ID = ALL",
+        "MAN_REF_FRAME = TNW_INERTIAL",
         "DC_TYPE = CONTINUOUS",
         "MAN_COMPOSITION = TIME_RELATIVE, MAN_DURA, DV_X",
-        "MAN_UNITS = [s, s, km/s]",
+        "MAN_UNITS = [s, km/s]",
         "600.0 1.0 0.001",
         "MAN_STOP",
         "PERT_START",
@@ -154,6 +156,7 @@ def kvn_lines_of_sample(
         "PERT_STOP",
         "OD_START",
         "OD_ID = OD 1",
+        "OD_METHOD = BWLS",
         "OD_EPOCH = 2025-01-01T00:00:00.000000",
         "DAYS_SINCE_LAST_OBS = 0.25 [d]",
         "OBS_USED = 100",
@@ -172,6 +175,14 @@ def kvn_lines_of_sample(
 def sample(**options: bool | int) -> str:
     """The message in KVN."""
     return "\n".join(kvn_lines_of_sample(**options)) + "\n"  # type: ignore[arg-type]
+
+
+def sample_over_leap_second() -> str:
+    """One block with relative times whose sixth state is at 2016-12-31T23:59:60."""
+    text = sample(relative=True, blocks=1).replace("2025-01-01T11:5", "2016-12-31T23:5")
+    text = text.replace("2025-01-01T12:0", "2017-01-01T00:0")
+    text = text.replace("2017-01-01T00:00:00.000000", "2016-12-31T23:59:60.000000")
+    return text.replace("2017-01-01T00:05:00.000000", "2017-01-01T00:04:59.000000")
 
 
 def edited(old: str, new: str, count: int = 1, **options: bool | int) -> str:

@@ -1,15 +1,11 @@
-"""Orekit, an independent reader, takes our ccsds-1.0 messages and finds the same numbers in them.
-
-Needs the extra `orekit` and a Java machine. Leap seconds come from ERFA and the Earth from a stub:
-its parser asks for both, the numbers of a message need neither.
-"""
+"""Orekit, an independent reader, takes our ccsds-1.0 messages and finds the same numbers there."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import erfa
 import numpy as np
 import pytest
 
@@ -20,62 +16,9 @@ from tracss_hpc.messages.cdm_write import format_bundle, format_cdms
 pytestmark = pytest.mark.long
 
 
-@pytest.fixture(scope="module")
-def parser() -> Any:
-    """Function of a path that gives Orekit's message."""
-    orekit = pytest.importorskip("orekit_jpype", reason='pip install -e ".[orekit]"')
-    jpype = pytest.importorskip("jpype")
-    try:
-        orekit.initVM()
-    except (RuntimeError, OSError) as error:
-        pytest.skip(f"no Java machine: {error}")
-    from java.util import ArrayList
-    from org.orekit.data import DataContext, DataSource
-    from org.orekit.files.ccsds.ndm import ParserBuilder
-    from org.orekit.frames import FramesFactory
-    from org.orekit.time import DateComponents, OffsetModel
-
-    offsets = ArrayList()
-    for row in erfa.leap_seconds.get():
-        if row["year"] >= 1972:
-            date = DateComponents(int(row["year"]), int(row["month"]), 1)
-            offsets.add(OffsetModel(date, int(row["tai_utc"])))
-
-    class Leaps:
-        def loadOffsets(self) -> Any:
-            return offsets
-
-    class Earth:
-        def getName(self) -> str:
-            return "Earth"
-
-        def getGM(self) -> float:
-            return 3.986004418e14
-
-        def getInertiallyOrientedFrame(self) -> Any:
-            return FramesFactory.getGCRF()
-
-        getBodyOrientedFrame = getInertiallyOrientedFrame
-
-    class Bodies:
-        def loadCelestialBody(self, name: str) -> Any:
-            return jpype.JProxy("org.orekit.bodies.CelestialBody", inst=Earth())
-
-    context = DataContext.getDefault()
-    loader = jpype.JProxy("org.orekit.time.UTCTAIOffsetsLoader", inst=Leaps())
-    context.getTimeScales().addUTCTAIOffsetsLoader(loader)
-    bodies = jpype.JProxy("org.orekit.bodies.CelestialBodyLoader", inst=Bodies())
-    names = ("solar system barycenter", "Earth-Moon barycenter", "Sun", "Earth", "Moon", "Mercury",
-             "Venus", "Mars", "Jupiter", "Saturn", "Uranus", "Neptune", "Pluto")  # fmt: skip
-    for name in names:
-        context.getCelestialBodies().addCelestialBodyLoader(name, bodies)
-    # A parser of Orekit serves one message.
-    return lambda path: ParserBuilder().buildCdmParser().parseMessage(DataSource(str(path)))
-
-
 @pytest.mark.parametrize("form", ["kvn", "xml"])
 def test_orekit_reads_our_messages(
-    parser: Any, shared_data: Path, tmp_path: Path, form: Any
+    orekit: Callable[[str, Path], Any], shared_data: Path, tmp_path: Path, form: Any
 ) -> None:
     folder = shared_data / "messages"
     paths = [
@@ -89,7 +32,7 @@ def test_orekit_reads_our_messages(
         made = tmp_path / f"{path.stem}.{form}"
         texts = format_cdms(table, form, "full", "ccsds-1.0")
         made.write_text(format_bundle(texts, form, "ccsds-1.0"), "utf-8")
-        message = parser(made)
+        message = orekit("Cdm", made)
         assert message.getRelativeMetadata().getMissDistance() == columns["MISS_DISTANCE"][0]
         segments = message.getSegments()
         for k in (1, 2):

@@ -17,6 +17,7 @@ from tests.messages.ocm_samples import (
     kvn_lines_of_sample,
     record_contents,
     sample,
+    sample_over_leap_second,
 )
 from tracss_hpc.errors import MessageError
 from tracss_hpc.messages import ocm_notation
@@ -66,11 +67,7 @@ def test_relative_times_are_the_absolute_ones() -> None:
 
 
 def test_relative_times_count_a_leap_second() -> None:
-    text = sample(relative=True, blocks=1).replace("2025-01-01T11:5", "2016-12-31T23:5")
-    text = text.replace("2025-01-01T12:0", "2017-01-01T00:0")
-    text = text.replace("2017-01-01T00:00:00.000000", "2016-12-31T23:59:60.000000")
-    text = text.replace("2017-01-01T00:05:00.000000", "2017-01-01T00:04:59.000000")
-    block = parse_ocm(text).blocks[0]
+    block = parse_ocm(sample_over_leap_second()).blocks[0]
     assert block.seconds[4:7].tolist() == [86340.0, 86400.0, 59.0]
     assert (np.diff(elapsed(block.useable_start, block.jd, block.seconds)) == 60.0).all()
 

@@ -182,26 +182,37 @@ def test_total_span_counts_where_no_useable_one_is_stated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "frame", "warned"),
+    ("first", "second", "frame"),
     [
-        ("", "", "EME2000", False),
-        ("J2000", "", "EME2000", False),
-        ("EME2000", "J2000", "EME2000", False),
-        ("RSW", "RSW", "RSW", False),
-        ("TNW", "", "TNW", True),
+        ("", "", "EME2000"),
+        ("J2000", "", "EME2000"),
+        ("", "EME2000", "EME2000"),
+        ("EME2000", "J2000", "EME2000"),
+        ("RSW", "RSW", "RSW"),
+        ("rsw_inertial", "RSW_INERTIAL", "RSW_INERTIAL"),
+        ("TNW_INERTIAL", "TNW_INERTIAL", "TNW_INERTIAL"),
+        ("RSW_ROTATING", "RSW_ROTATING", "RSW_ROTATING"),
     ],
 )
-def test_frame_of_a_covariance_is_stated_or_inherited(
-    first: str, second: str, frame: str, warned: bool
+def test_frame_of_a_covariance_is_stated_or_that_of_the_states(
+    first: str, second: str, frame: str
 ) -> None:
     rows = covariance_rows(stamp(0), first) + covariance_rows(stamp(9), second)
-    text = HEADER + segment(0, 9, 1, 8, rows)
-    record = parse_oem(text)
+    record = parse_oem(HEADER + segment(0, 9, 1, 8, rows), strict=True)
     assert record.blocks[0].covariance_frame == frame
-    assert [w.code for w in record.warnings] == ["O16"] * warned
-    if warned:
-        assert "5.2.5.4 says EME2000" in record.warnings[0].text
-        assert refused(text, strict=True).code == "O16"
+
+
+@pytest.mark.parametrize(("first", "second"), [("TNW", ""), ("", "TNW"), ("RTN", "TNW")])
+def test_two_frames_in_a_segment_are_refused(first: str, second: str) -> None:
+    """5.2.5.4: printing the frame once, above the first matrix, does not mean the others."""
+    rows = covariance_rows(stamp(0), first) + covariance_rows(stamp(9), second)
+    text = HEADER + segment(0, 9, 1, 8, rows)
+    error = refused(text)
+    assert (error.code, error.key) == ("O16", "COV_REF_FRAME")
+    assert (error.given, error.allowed) == (second, first or "EME2000")
+    assert ("that of the states" in str(error)) == (not second)
+    words = f"COV_REF_FRAME = {second}" if second else f"EPOCH = {stamp(9)}"
+    assert error.line == line_of(text, words)
 
 
 def test_identifier_of_digits_is_a_catalog_number() -> None:

@@ -1,4 +1,4 @@
-"""The commands on ephemeris files: `catalog --to-ocm`, and `pair` on what it wrote."""
+"""The commands on ephemeris files: `catalog --to-ocm` or `--to-oem`, `pair` on what they wrote."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from tracss_hpc.messages.trajectory_files import read_trajectory
 PLANTED = Path(__file__).resolve().parents[1] / "data" / "planted.csv"
 
 
-def write(tmp_path: Path, number: int, *more: str, days: float = 0.25) -> Path:
-    path = tmp_path / f"{number}.ocm"
-    words = ["catalog", str(PLANTED), "--to-ocm", str(number), "--output", str(path), *more]
+def write(
+    tmp_path: Path, number: int, *more: str, message: str = "ocm", days: float = 0.25
+) -> Path:
+    path = tmp_path / ".".join([str(number), *more[1:], message])
+    words = ["catalog", str(PLANTED), f"--to-{message}", str(number), "--output", str(path), *more]
     assert main([*words, "--start", "2026-01-10T00:00:00", "--days", str(days)]) == 0
     return path
 
@@ -34,6 +36,38 @@ def test_writes_the_ocm_of_an_object(
     assert "not an operational message" in record.classification
     assert record.blocks[0].useable_start.iso() == "2026-01-10T00:00:00.000000"
     assert record.blocks[0].useable_stop.iso() == "2026-01-10T06:00:00.000000"
+
+
+@pytest.mark.parametrize("notation", ["kvn", "xml"])
+def test_writes_the_oem_of_an_object(
+    notation: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same states and covariances as the OCM; what it cannot hold is said."""
+    path = write(tmp_path, 800000001, "--format", notation, message="oem")
+    out = capsys.readouterr().out
+    assert "800000001 PLANT CROSS00 A, 371 states" in out
+    assert re.search("\nnot in an OEM: .*USER_DEFINED_HBR", out)
+    record = read_trajectory(path, strict=True)
+    assert (record.source_format, record.object.designator) == ("OEM", "800000001")
+    (block,) = record.blocks
+    (other,) = read_trajectory(write(tmp_path, 800000001)).blocks
+    assert (block.useable_start, block.useable_stop) == (other.useable_start, other.useable_stop)
+    assert (block.covariance_frame, block.interpolation_degree) == ("RSW_INERTIAL", 6)
+    for name in ("jd", "seconds", "r", "v", "covariance_jd", "covariance_seconds", "covariance"):
+        assert np.array_equal(getattr(block, name), getattr(other, name)), name
+
+
+def test_pair_gives_one_answer_for_ocm_and_oem(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = write(tmp_path, 800000002)
+    answers = set()
+    for message, notation in (("ocm", "kvn"), ("oem", "kvn"), ("oem", "xml")):
+        first = write(tmp_path, 800000001, "--format", notation, message=message)
+        capsys.readouterr()
+        assert main(["pair", str(first), str(second), "--hbr-m", "10"]) == 0
+        answers.add(capsys.readouterr().out.replace(", OEM,", ", OCM,"))
+    assert len(answers) == 1
 
 
 def test_planted_conjunction_is_found_from_the_two_files(
@@ -106,6 +140,9 @@ def test_probability_says_why_there_is_none(
     [
         (["--to-ocm", "12345"], 3, "object 12345 is not among the 292 element sets"),
         (["--to-ocm", "x"], 3, "neither 1 to 9 digits"),
+        (["--to-oem", "12345"], 3, "object 12345 is not among the 292 element sets"),
+        (["--to-oem", "800000001", "--format", "json"], 2, "an OEM has no JSON; give kvn or xml"),
+        (["--to-oem", "1", "--to-ocm", "1"], 2, "not allowed with"),
         (["--to-ocm", "800000001", "--start", "noon"], 2, "--start: epoch 'noon' is not"),
         (["--to-ocm", "800000001", "--days", "-1"], 2, "'-1' is not a number > 0"),
         ([], 2, "--to-ocm"),
@@ -122,3 +159,13 @@ def test_default_start_is_the_epoch_of_the_set(capsys: pytest.CaptureFixture[str
     words = ["catalog", str(PLANTED), "--to-ocm", "800000001", "--days", "0.01"]
     assert main(words) == 0
     assert "USEABLE_START_TIME       = 2026-01-10T00:41:51.000000" in capsys.readouterr().out
+
+
+def test_oem_on_standard_output_says_in_the_log_what_it_lacks(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["catalog", str(PLANTED), "--to-oem", "800000001", "--days", "0.01"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("CCSDS_OEM_VERS       = 3.0\n")
+    assert printed.out.endswith("COVARIANCE_STOP\n")
+    assert "not in an OEM: " in printed.err

@@ -3,14 +3,17 @@
 Every keyword of CCSDS 502.0-B-3 chapter 6 in its order, with SEDR of TraCSS-Spec-002: its section,
 whether TraCSS demands it, what its values are, and the field of the trajectory record that holds
 it. Field ``=`` means that the value follows from the data and is not kept; no field: kept as text.
-Feeds `ocm_notation`, `ocm` and `ocm_write`.
+Feeds `ocm_notation`, `ocm`, `ocm_write`, and `oem_write`, which tells what an OEM cannot hold.
 """
 
 from __future__ import annotations
 
 import csv
 from importlib import resources
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+from tracss_hpc.messages.odm_text import number_text
+from tracss_hpc.messages.utc import Utc
 
 __all__ = [
     "BLOCK_TYPES",
@@ -21,6 +24,7 @@ __all__ = [
     "TABLE",
     "USER_PREFIX",
     "OcmKeyword",
+    "keyword_text",
     "section_of",
 ]
 
@@ -72,3 +76,18 @@ def section_of(keyword: str) -> str:
     if keyword.startswith(USER_PREFIX):
         return "USER"
     return _SECTION_OF.get(keyword, "")
+
+
+def keyword_text(keyword: OcmKeyword, holder: Any) -> str:
+    """Text of a keyword from its field of the record or block that holds it; blank if unknown."""
+    value = holder
+    for part in keyword.field.split("."):
+        value = getattr(value, part)
+    if value is None or value == "" or value != value:
+        return ""
+    if isinstance(value, Utc):
+        return value.iso()
+    if keyword.kind == "number":
+        unit = f" [{keyword.unit}]" if keyword.unit and keyword.section != "USER" else ""
+        return f"{number_text(value)}{unit}"
+    return str(value)

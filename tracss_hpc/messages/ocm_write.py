@@ -1,9 +1,8 @@
 """Write Orbit Comprehensive Messages: KVN, XML and JSON that read back as the same record.
 
-Fed by a trajectory record; feeds files. A number is the shortest text that is the same float, an
-epoch has six decimals or as many as it needs. What follows from the data (OCM_DATA_ELEMENTS,
-START_TIME, units ...) is written new; what TraCSS demands and the record does not know is an
-error, never an invented value.
+Fed by a trajectory record; feeds files. Numbers and epochs are those of `odm_text`. What follows
+from the data (OCM_DATA_ELEMENTS, START_TIME, units ...) is written new; what TraCSS demands and the
+record does not know is an error, never an invented value.
 """
 
 from __future__ import annotations
@@ -14,9 +13,7 @@ from typing import Any, Literal, NoReturn
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tracss_hpc.errors import MessageError
 from tracss_hpc.messages.kvn import split_unit
 from tracss_hpc.messages.ocm_keywords import (
     BLOCK_TYPES,
@@ -24,11 +21,11 @@ from tracss_hpc.messages.ocm_keywords import (
     REPEATED,
     TABLE,
     USER_PREFIX,
-    OcmKeyword,
+    keyword_text,
 )
 from tracss_hpc.messages.ocm_notation import LINE_NAMES
+from tracss_hpc.messages.odm_text import NDM_SCHEMA, cannot_be_written, data_lines, one_line
 from tracss_hpc.messages.trajectory_record import TrajectoryBlock, TrajectoryRecord
-from tracss_hpc.messages.utc import Utc, format_utc
 
 __all__ = ["OCM_FORMATS", "format_ocm"]
 
@@ -112,27 +109,13 @@ def _texts(
             if key in extra:
                 texts[key] = _line(record, key, extra[key])
         else:
-            value = holder
-            for part in keyword.field.split("."):
-                value = getattr(value, part)
-            text = _text(keyword, value)
+            text = keyword_text(keyword, holder)
             if text:
                 texts[key] = _line(record, key, text)
     for key, text in extra.items():
         if key not in TABLE[name]:
             texts[key] = _line(record, key, text)
     return texts
-
-
-def _text(keyword: OcmKeyword, value: Any) -> str:
-    if value is None or value == "" or value != value:
-        return ""
-    if isinstance(value, Utc):
-        return value.iso()
-    if keyword.kind == "number":
-        unit = f" [{keyword.unit}]" if keyword.unit and keyword.section != "USER" else ""
-        return f"{value!r}{unit}"
-    return str(value)
 
 
 def _trajectory(record: TrajectoryRecord, block: TrajectoryBlock) -> _Section:
@@ -146,7 +129,7 @@ def _trajectory(record: TrajectoryRecord, block: TrajectoryBlock) -> _Section:
     texts = _texts("TRAJ", block, block.extra, derived)
     _check_complete(record, "TRAJ", texts)
     columns = [block.r, block.v] if block.a is None else [block.r, block.v, block.a]
-    return _Section("TRAJ", texts, _rows(block.jd, block.seconds, np.hstack(columns)))
+    return _Section("TRAJ", texts, data_lines(block.jd, block.seconds, np.hstack(columns)))
 
 
 def _covariance(record: TrajectoryRecord, block: TrajectoryBlock, place: int) -> _Section | None:
@@ -170,16 +153,7 @@ def _covariance(record: TrajectoryRecord, block: TrajectoryBlock, place: int) ->
     texts = _texts("COV", block, block.covariance_extra, derived)
     _check_complete(record, "COV", texts)
     lower = block.covariance[(slice(None), *np.tril_indices(size))]
-    return _Section("COV", texts, _rows(block.jd, block.seconds, lower))
-
-
-def _rows(
-    jd: NDArray[np.float64], seconds: NDArray[np.float64], table: NDArray[np.float64]
-) -> list[str]:
-    return [
-        f"{epoch} {' '.join(map(repr, row))}"
-        for epoch, row in zip(format_utc(jd, seconds), table.tolist(), strict=True)
-    ]
+    return _Section("COV", texts, data_lines(block.jd, block.seconds, lower))
 
 
 def _check_complete(record: TrajectoryRecord, name: str, texts: Mapping[str, str]) -> None:
@@ -190,20 +164,11 @@ def _check_complete(record: TrajectoryRecord, name: str, texts: Mapping[str, str
 
 
 def _line(record: TrajectoryRecord | None, key: str, text: str) -> str:
-    """The text, if it stands on one line of any notation."""
-    if not text.isprintable() or text != text.strip():
-        _fail(record, key, ascii(text), "printable text on one line", "cannot be written")
-    return text
+    return one_line("OCM", record.file if record else "", key, text)
 
 
-def _fail(
-    record: TrajectoryRecord | None, key: str, given: str, allowed: str, why: str
-) -> NoReturn:
-    file = record.file if record else ""
-    raise MessageError(
-        f"OCM of {file or 'this record'}, {key}: {why}: found {given}, expected {allowed}",
-        file=file, key=key, given=given, allowed=allowed,
-    )  # fmt: skip
+def _fail(record: TrajectoryRecord, key: str, given: str, allowed: str, why: str) -> NoReturn:
+    raise cannot_be_written("OCM", record.file, key, given, allowed, why)
 
 
 def _kvn(sections: list[_Section]) -> Iterator[str]:
@@ -223,7 +188,8 @@ def _xml(sections: list[_Section]) -> Iterator[str]:
     header, meta, *data = sections
     values = dict(header.values)
     yield '<?xml version="1.0" encoding="UTF-8"?>'
-    yield f'<ocm id="CCSDS_OCM_VERS" version={quoteattr(values.pop("CCSDS_OCM_VERS"))}>'
+    version = quoteattr(values.pop("CCSDS_OCM_VERS"))
+    yield f'<ocm {NDM_SCHEMA} id="CCSDS_OCM_VERS" version={version}>'
     yield "<header>"
     yield from _elements("HEADER", values)
     yield "</header>\n<body>\n<segment>\n<metadata>"

@@ -3,9 +3,9 @@
 Fed by the text of a file, KVN or XML; feeds `ephemeris.tabulated`. The rules are those of an OCM
 where both have them, under the same codes: UTC (O04), Earth (O05), EME2000, also called J2000
 (O06), km and km/s (O08), epochs that increase (O11), a useable span inside the data (O13),
-covariances in RTN, RSW, TNW or EME2000 (O16); O21 is an OEM about two objects. Anything else would
-be screened silently wrong and is refused with what to do. Padding states (O12), which an OEM need
-not have, are not asked for.
+covariances in RTN, RSW, TNW or EME2000, the same for a whole segment (O16); O21 is an OEM about
+two objects. Anything else would be screened silently wrong and is refused with what to do. Padding
+states (O12), which an OEM need not have, are not asked for.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tracss_hpc.messages.trajectory_record import (
 from tracss_hpc.messages.trajectory_rules import check_states
 from tracss_hpc.messages.utc import EpochError, Utc, parse_utc
 
-__all__ = ["check_word", "object_of", "parse_epoch", "parse_oem"]
+__all__ = ["check_word", "is_catalog_number", "object_of", "parse_epoch", "parse_oem"]
 
 _NOTHING = Entry("", 0)
 _VERSIONS = ("1.0", "2.0", "3.0")
@@ -43,7 +43,10 @@ _SETTINGS = (
     ("REF_FRAME", "O06", ("EME2000", "J2000"), "another frame; convert the states first"),
 )
 _EPOCHS = "YYYY-MM-DDThh:mm:ss[.f] or YYYY-DDDThh:mm:ss[.f] (UTC)"
-_COVARIANCE_FRAMES = ("RTN", "RSW", "TNW", "EME2000", "J2000")
+#: 502.0-B-3 3.2.4.11, and of annex B5 the words that tell inertial from rotating axes.
+_COVARIANCE_FRAMES = (
+    "RTN", "RSW", "RSW_INERTIAL", "RSW_ROTATING", "TNW", "TNW_INERTIAL", "EME2000", "J2000",
+)  # fmt: skip
 
 
 def parse_oem(
@@ -91,10 +94,15 @@ def parse_oem(
     )
 
 
+def is_catalog_number(text: str) -> bool:
+    """Whether an OBJECT_ID is a catalog number: up to nine digits."""
+    return text.isascii() and text.isdigit() and len(text) <= 9
+
+
 def object_of(meta: dict[str, Entry]) -> TrajectoryObject:
     """Name and identifier of OEM or OPM metadata; an identifier of digits is a catalog number."""
     identifier = meta["OBJECT_ID"].text
-    catalogued = identifier.isascii() and identifier.isdigit() and len(identifier) <= 9
+    catalogued = is_catalog_number(identifier)
     return TrajectoryObject(
         designator=identifier if catalogued else "",
         name=meta["OBJECT_NAME"].text,
@@ -252,28 +260,26 @@ def _with_covariance(block: TrajectoryBlock, segment: OemSegment, judge: Judge) 
 
 
 def _covariance_frame(segment: OemSegment, judge: Judge) -> str:
-    """The one frame of a segment's covariances; a matrix without it has that of the one before.
+    """The one frame of a segment's covariances.
 
-    502.0-B-3 5.2.5.4 gives such a matrix the frame of the states; producers who print the frame
-    once mean the other. Where the two readings differ, a warning says so.
+    A matrix that states none is in the frame of the states (502.0-B-3 5.2.5.4), whatever the
+    matrix before it said.
     """
-    key, states = "COV_REF_FRAME", _frame(segment.meta["REF_FRAME"])
-    frame = ""
+    key, first = "COV_REF_FRAME", ""
     for matrix in segment.covariances:
         entry = matrix.frame
-        if entry is None:
-            if frame not in ("", states):
-                why = f"the frame before is taken, 502.0-B-3 5.2.5.4 says {states}"
-                judge.warn("O16", matrix.epoch.line, key, "", frame, why)
-            frame = frame or states
-            continue
-        why = "another frame; convert the covariance first"
-        check_word("O16", key, entry, _COVARIANCE_FRAMES, why, judge)
-        if frame and _frame(entry) != frame:
+        if entry is not None:
+            why = "another frame; convert the covariance first"
+            check_word("O16", key, entry, _COVARIANCE_FRAMES, why, judge)
+        frame = _frame(entry or segment.meta["REF_FRAME"])
+        first = first or frame
+        if frame != first:
+            found, line = (entry.text, entry.line) if entry else ("", matrix.epoch.line)
             why = "give the covariances of a segment in one frame"
-            raise judge.fatal("O16", entry.line, key, entry.text, frame, why)
-        frame = _frame(entry)
-    return frame
+            if entry is None:
+                why += f" (without COV_REF_FRAME it is {frame}, that of the states)"
+            raise judge.fatal("O16", line, key, found, first, why)
+    return first
 
 
 def _frame(entry: Entry) -> str:
@@ -282,8 +288,9 @@ def _frame(entry: Entry) -> str:
 
 
 def _extra(segment: OemSegment) -> dict[str, str]:
-    keys = ("START_TIME", "STOP_TIME", "REF_FRAME_EPOCH")
-    extra = {key: segment.meta[key].text for key in keys if key in segment.meta}
+    """What no field holds; the total span follows from the data, as in an OCM."""
+    key = "REF_FRAME_EPOCH"
+    extra = {key: segment.meta[key].text} if key in segment.meta else {}
     return {**extra, "COMMENT": "\n".join(segment.comments)} if segment.comments else extra
 
 

@@ -21,6 +21,7 @@ from xml.sax.saxutils import escape, quoteattr
 from tracss_hpc.constants import DAY_S
 from tracss_hpc.epochs import Epoch
 from tracss_hpc.messages.elements import ElementSet
+from tracss_hpc.messages.odm_text import NDM_SCHEMA
 from tracss_hpc.messages.omm import OMM_UNITS
 
 __all__ = ["OMM_FORMATS", "OmmFormat", "write_omm"]
@@ -54,11 +55,7 @@ _TLE_PARAMETERS = {
 }
 #: Keys of Space-Track that the standard does not have; printed where stated.
 _STATED = {"OBJECT_TYPE": "object_type", "COUNTRY_CODE": "owner"}
-_NDM = (
-    '<?xml version="1.0" encoding="UTF-8"?>\n'
-    '<ndm xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:noNamespaceSchemaLocation='
-    '"https://sanaregistry.org/r/ndmxml_unqualified/ndmxml-3.0.0-master-3.0.xsd">\n'
-)
+_NDM = f'<?xml version="1.0" encoding="UTF-8"?>\n<ndm {NDM_SCHEMA}>\n'
 
 
 def write_omm(

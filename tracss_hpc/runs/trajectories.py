@@ -1,12 +1,13 @@
-"""Commands on ephemeris files: the close approaches of a pair, the OCM of a catalog object.
+"""Commands on ephemeris files: the close approaches of a pair, the ephemeris of a catalog object.
 
-Fed by the words of `tracss-hpc pair` and `tracss-hpc catalog --to-ocm`; gives text.
+Fed by the words of `tracss-hpc pair` and `tracss-hpc catalog --to-ocm` or `--to-oem`; gives text.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -26,10 +27,13 @@ from tracss_hpc.errors import EphemerisRangeError, InputDataError, UsageError
 from tracss_hpc.export.cdm import CLASSIFICATION
 from tracss_hpc.messages.elements import expand_designator
 from tracss_hpc.messages.ocm_write import format_ocm
+from tracss_hpc.messages.oem_write import OEM_FORMATS, format_oem, left_out
 from tracss_hpc.messages.utc import parse_utc
 from tracss_hpc.screening.tabulated_pair import PairApproaches, find_pair_approaches
 
-__all__ = ["pair_report", "write_gp_ocm"]
+__all__ = ["pair_report", "write_gp_ephemeris"]
+
+_log = logging.getLogger("tracss_hpc")
 
 
 def pair_report(
@@ -73,17 +77,20 @@ def pair_report(
     return "\n".join(lines) + "\n"
 
 
-def write_gp_ocm(
+def write_gp_ephemeris(
     patterns: Sequence[str],
     designator: str,
     *,
+    message: Literal["OCM", "OEM"],
     start: str | None,
     days: float,
     step_s: float,
     notation: Literal["KVN", "XML", "JSON"],
     output: Path | None,
 ) -> str:
-    """Write the OCM of a catalog object, from its newest element set not after `start`.
+    """Write the OCM or OEM of a catalog object, from its newest element set not after `start`.
+
+    What the record says and an OEM cannot is named, in the text returned or in the log.
 
     Returns
     -------
@@ -92,16 +99,21 @@ def write_gp_ocm(
 
     Raises
     ------
+    UsageError
+        If an OEM is asked for in JSON.
     InputDataError
         If the catalog has no such object.
     """
+    if message == "OEM" and notation == "JSON":
+        allowed = " or ".join(form.lower() for form in OEM_FORMATS)
+        raise UsageError(f"--format json: an OEM has no JSON; give {allowed}")
     catalog = read_catalog(patterns).catalog
     number = expand_designator(designator)
     rows = np.flatnonzero(catalog.designator == number)
     if not rows.size:
         raise InputDataError(
             f"object {number} is not among the {len(catalog)} element sets read",
-            key="--to-ocm",
+            key=f"--to-{message.lower()}",
             given=designator,
         )
     age = catalog.epoch_jd[rows] + catalog.epoch_fr[rows]
@@ -122,15 +134,20 @@ def write_gp_ocm(
         creation_date=parse_utc(now),
         classification=CLASSIFICATION,
     )
-    text = format_ocm(record, notation)
+    if message == "OEM" and notation != "JSON":
+        text, note = format_oem(record, notation), f"not in an OEM: {', '.join(left_out(record))}"
+    else:
+        text, note = format_ocm(record, notation), ""
     if output is None:
+        if note:
+            _log.info(note)
         return text
     write_atomically(output, text.encode())
     block = record.blocks[0]
     return (
         f"{output}: {number} {record.object.name}, {block.jd.size} states, useable "
         f"{block.useable_start.iso()} to {block.useable_stop.iso()}\n"
-    )
+    ) + (f"{note}\n" if note else "")
 
 
 def _start(text: str) -> Epoch:
