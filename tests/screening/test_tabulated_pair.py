@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -87,6 +88,126 @@ def test_a_burn_that_turns_the_motion_is_a_minimum() -> None:
     found = find_pair_approaches(target, trajectory(other))
     assert np.abs(found.t + found.epoch.minus(START) - 300.0).max() < 1e-6
     assert np.abs(found.miss_km - 4.7).max() < 1e-6
+
+
+def beside(
+    t: NDArray[np.float64], away: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> TrajectoryBlock:
+    """The circle of inclination 0.5 moved along x by `away(t)` [km], velocities as they were."""
+    block = circle_at(0.5, 0.0, t)
+    return dataclasses.replace(block, r=block.r + away(t)[:, None] * np.array([1.0, 0.0, 0.0]))
+
+
+def minima_beside(
+    *parts: tuple[float, Callable[[NDArray[np.float64]], NDArray[np.float64]]],
+) -> tuple[list[float], list[float]]:
+    """Times since START and misses of a target whose distance along x is each part's till its end.
+
+    The parts are blocks with joins at their ends; its velocities know nothing of the distance.
+    """
+    t = np.arange(-600.0, 1201.0, 60.0)
+    start, blocks = START.plus(-600.0), []
+    for stop, away in parts:
+        block = beside(t, away)
+        blocks.append(
+            dataclasses.replace(block, useable_start=start, useable_stop=START.plus(stop))
+        )
+        start = START.plus(stop)
+    found = find_pair_approaches(trajectory(circle_at(0.5, 0.0, t)), trajectory(*blocks))
+    return (found.t + found.epoch.minus(START)).tolist(), found.miss_km.tolist()
+
+
+def bowl(
+    bottom_s: float, least_km: float = 5.0
+) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    return lambda t: least_km + 1e-5 * (t - bottom_s) ** 2
+
+
+def test_minima_are_those_of_the_positions() -> None:
+    """Velocities that are not the derivative of the positions move no minimum, only the state."""
+    when, miss = minima_beside((1200.0, bowl(307.0)))
+    assert when == pytest.approx([307.0], abs=1e-3)
+    assert miss == pytest.approx([5.0], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("bottoms", "join"), [((300.0, 308.0), 304.0), ((240.0, 360.0), 300.0), ((302.0, 309.0), 305.0)]
+)
+def test_minima_on_both_sides_of_a_burn(bottoms: tuple[float, float], join: float) -> None:
+    """Down, up, burn, down, up within one sample's step: two minima."""
+    level = 5.0 + 1e-5 * ((join - bottoms[0]) ** 2 - (join - bottoms[1]) ** 2)
+    when, miss = minima_beside((join, bowl(bottoms[0])), (1200.0, bowl(bottoms[1], level)))
+    assert when == pytest.approx(bottoms, abs=1e-3)
+    assert miss == pytest.approx([5.0, level], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (bowl(900.0), bowl(900.0, 6.0), [300.0, 900.0]),  # up: a minimum before the join
+        (bowl(900.0), bowl(-100.0, 6.0), [300.0]),  # up and then away
+        (bowl(-100.0), bowl(-100.0, 4.0), [-100.0, 300.0]),  # down: a minimum at the join
+        (bowl(900.0), bowl(900.0, 4.0), [900.0]),  # down and on: none at the join
+        (bowl(-100.0), bowl(-100.0, 6.0), [-100.0]),  # up and on: none at the join
+    ],
+)
+def test_a_jump_at_a_join(
+    before: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    after: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    expected: list[float],
+) -> None:
+    """A jump counts as a minimum of the nearer side, as in the screening of element sets."""
+    when, miss = minima_beside((300.0, before), (1200.0, after))
+    assert when == pytest.approx(expected, abs=1e-3)
+    near = [min(float(f(np.array([x]))[0]) for f in (before, after)) for x in expected if x == 300]
+    assert [m for x, m in zip(when, miss, strict=True) if abs(x - 300.0) < 1.0] == (
+        pytest.approx(near, abs=1e-6)
+    )
+
+
+@pytest.mark.parametrize(("ripple_mm", "count"), [(0.0, 1), (0.45, 1), (2.0, 3)])
+def test_shallow_minima_merge_into_the_deepest(ripple_mm: float, count: int) -> None:
+    """Three dips of a flat distance, the middle one deepest: one minimum below 1 mm of relief."""
+
+    def away(t: NDArray[np.float64]) -> NDArray[np.float64]:
+        x = (t - 300.0) / 480.0
+        flat = 5.0 + 1e-3 * np.maximum(np.abs(x) - 1.3, 0.0) ** 6 + 1e-8 * x * x
+        return np.asarray(flat - 1e-6 * ripple_mm * np.cos(2.0 * np.pi * x))
+
+    when, _ = minima_beside((1200.0, away))
+    assert len(when) == count
+    assert when[count // 2] == pytest.approx(300.0, abs=1.0)
+
+
+def test_states_at_rest() -> None:
+    """Nothing moves: no rate to take a step from, no minimum."""
+    t = np.arange(0.0, 600.0, 60.0)
+    block = circle_at(0.5, 0.0, t)
+    still = dataclasses.replace(block, r=np.tile(block.r[:1], (t.size, 1)), v=block.v * 0.0)
+    assert find_pair_approaches(trajectory(still), trajectory(still)).t.size == 0
+
+
+def test_many_gaps_cost_no_more_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two hundred blocks with gaps: the minima inside them, by one grid for all."""
+    t = np.arange(-600.0, 45000.0, 60.0)
+    a, b = circle_at(0.0, 0.0, t), circle_at(math.pi / 2, 0.1, t)
+    edges = -600.0 + 225.0 * np.arange(201)
+    blocks = [
+        dataclasses.replace(a, useable_start=START.plus(x), useable_stop=START.plus(x + 200.0))
+        for x in edges[:200].tolist()
+    ]
+    whole = find_pair_approaches(trajectory(a), trajectory(b))
+    calls: list[int] = []
+    method = Trajectory._block_of
+    monkeypatch.setattr(
+        Trajectory, "_block_of", lambda self, x: (calls.append(1), method(self, x))[1]
+    )
+    found = find_pair_approaches(trajectory(*blocks), trajectory(b))
+    place = (whole.t % 225.0) - 200.0
+    assert np.abs(place).min() > 1.0  # none near an end
+    assert found.t.size == (place < 0.0).sum() > 10
+    assert np.abs(found.t - whole.t[place < 0.0]).max() < 1e-6
+    assert len(calls) < 150
 
 
 def test_no_minimum_inside() -> None:

@@ -16,8 +16,11 @@ At the join of two blocks the later one counts. Outside the useable span there i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,11 +50,21 @@ _AXES = {
 }
 
 
+class _Nodes(NamedTuple):
+    """Nodes of all blocks one after another, those of block k from `starts[k]` on."""
+
+    starts: NDArray[np.intp]
+    t: NDArray[np.float64]  # [s since the epoch of the trajectory]
+    r: NDArray[np.float64]
+    v: NDArray[np.float64]
+
+
 @dataclass(frozen=True, eq=False)
 class Trajectory:
     """States of one object over its useable span, from a record.
 
-    Times are SI seconds since `epoch`, the useable start, or UTC epochs as text or `Utc`.
+    Times are SI seconds since `epoch` (the useable start if not told otherwise), or UTC epochs as
+    text or `Utc`.
     """
 
     record: TrajectoryRecord
@@ -67,7 +80,7 @@ class Trajectory:
         return cls.from_record(read_trajectory(path, strict=strict, lenient=lenient))
 
     @classmethod
-    def from_record(cls, record: TrajectoryRecord) -> Trajectory:
+    def from_record(cls, record: TrajectoryRecord, *, epoch: Utc | None = None) -> Trajectory:
         """A trajectory from blocks in time order; raises `InputDataError` where they are not."""
         starts = [block.useable_start for block in record.blocks]
         if starts != sorted(starts):
@@ -76,7 +89,7 @@ class Trajectory:
                 file=record.file,
                 given=[start.iso() for start in starts],
             )
-        epoch = starts[0]
+        epoch = starts[0] if epoch is None else epoch
         return cls(
             record=record,
             epoch=epoch,
@@ -89,10 +102,20 @@ class Trajectory:
             ),
         )
 
+    @cached_property
+    def _nodes(self) -> _Nodes:
+        blocks = self.record.blocks
+        return _Nodes(
+            starts=np.cumsum([0, *(block.jd.size for block in blocks)]),
+            t=np.concatenate(self.nodes),
+            r=np.concatenate([block.r for block in blocks]),
+            v=np.concatenate([block.v for block in blocks]),
+        )
+
     @property
     def duration_s(self) -> float:
         """Seconds from the useable start to the useable stop."""
-        return float(self.spans[-1, 1])
+        return float(self.spans[-1, 1] - self.spans[0, 0])
 
     @property
     def has_covariance(self) -> bool:
@@ -113,13 +136,20 @@ class Trajectory:
             If a time is outside the useable span.
         """
         times, single = self._times(t)
-        place = self._block_of(times)
-        r, v = np.empty((times.size, 3)), np.empty((times.size, 3))
-        for k in np.unique(place).tolist():
-            here = place == k
-            block = self.record.blocks[k]
-            r[here], v[here] = _interpolate(times[here], self.nodes[k], block.r, block.v)
+        r, v = _interpolate(self._nodes, self._block_of(times), times)
         return (r[0], v[0]) if single else (r, v)
+
+    def position_and_rate(
+        self, t: ArrayLike | str | Utc
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Position and the derivative of its polynomial, which the velocity columns need not be.
+
+        SGP4's velocities, for one, differ by up to 7.5 m/s: a minimum of distance is where the
+        positions have it. Shapes, units and errors as `state`.
+        """
+        times, single = self._times(t)
+        r, rate = _differentiate(self._nodes, self._block_of(times), times)
+        return (r[0], rate[0]) if single else (r, rate)
 
     def covariance(self, t: ArrayLike | str | Utc) -> NDArray[np.float64]:
         """Covariance in the own RTN at the time (inertial velocities).
@@ -167,8 +197,8 @@ class Trajectory:
             raise EphemerisRangeError(
                 f"{self.record.file}: {asked} is outside the useable span {spans} (UTC); "
                 "ask for a time within it",
-                start_s=0.0,
-                stop_s=self.duration_s,
+                start_s=float(self.spans[0, 0]),
+                stop_s=float(self.spans[-1, 1]),
                 objects=(self.record.object.designator,),
             )
         return place
@@ -195,7 +225,7 @@ class Trajectory:
         after = np.minimum(before + 1, nodes.size - 1)
         step = np.where(after > before, nodes[after] - nodes[before], 1.0)
         weight = ((times - nodes[before]) / step)[:, None, None]
-        r, v = _interpolate(times, self.nodes[k], block.r, block.v)
+        r, v = self._states_of_block(times, k)
         axes = _rotation(rtn_matrices(r, v), matrices.shape[1])
         if matrices.shape[1] == 3:
             logs = [
@@ -205,13 +235,19 @@ class Trajectory:
             return _exponential((1.0 - weight) * logs[0] + weight * logs[1])
         blended = np.zeros((times.size, 6, 6))
         for node, share in ((before, 1.0 - weight), (after, weight)):
-            r0, v0 = _interpolate(nodes[node], self.nodes[k], block.r, block.v)
+            r0, v0 = self._states_of_block(nodes[node], k)
             own = _rotation(rtn_matrices(r0, v0), 6)
             inertial = _transform(own.swapaxes(1, 2), self._in_rtn(node, nodes, matrices, k, block))
             blended += share * _transform(
                 two_body_transition(r0, v0, times - nodes[node]), inertial
             )
         return _transform(axes, blended)
+
+    def _states_of_block(
+        self, times: NDArray[np.float64], k: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """States of block `k` also where it is not useable: covariances have their own epochs."""
+        return _interpolate(self._nodes, np.full(times.size, k), times)
 
     def _in_rtn(
         self,
@@ -233,7 +269,7 @@ class Trajectory:
             )
         size = matrices.shape[1]
         found = matrices[node]
-        r, v = _interpolate(nodes[node], self.nodes[k], block.r, block.v)
+        r, v = self._states_of_block(nodes[node], k)
         if turning and size == 6:
             return _transform(_from_turning(r, v), found)
         if kind == "RTN":
@@ -244,25 +280,58 @@ class Trajectory:
 
 
 def _interpolate(
-    t: NDArray[np.float64],
-    nodes: NDArray[np.float64],
-    r: NDArray[np.float64],
-    v: NDArray[np.float64],
+    nodes: _Nodes, block: NDArray[np.intp], t: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lagrange polynomials through the nodes around the nearest, at most `NODES` of them."""
-    count = min(NODES, nodes.size)
-    nearest = np.searchsorted(0.5 * (nodes[1:] + nodes[:-1]), t)
-    first = np.clip(nearest - count // 2, 0, nodes.size - count)
-    x = nodes[first[:, None] + np.arange(count)]
+    """Lagrange polynomials of both columns through the nodes around the nearest."""
     position, velocity = np.zeros((t.size, 3)), np.zeros((t.size, 3))
-    for i in range(count):
-        weight = np.ones(t.size)
-        for j in range(count):
-            if j != i:
-                weight *= (t - x[:, j]) / (x[:, i] - x[:, j])
-        position += weight[:, None] * r[first + i]
-        velocity += weight[:, None] * v[first + i]
+    for rows, first, x in _stencils(nodes, block, t):
+        for i in range(x.shape[1]):
+            weight = np.ones(rows.size)
+            for j in range(x.shape[1]):
+                if j != i:
+                    weight *= (t[rows] - x[:, j]) / (x[:, i] - x[:, j])
+            position[rows] += weight[:, None] * nodes.r[first + i]
+            velocity[rows] += weight[:, None] * nodes.v[first + i]
     return position, velocity
+
+
+def _differentiate(
+    nodes: _Nodes, block: NDArray[np.intp], t: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The polynomial of the positions and its derivative, by the product rule factor by factor."""
+    position, rate = np.zeros((t.size, 3)), np.zeros((t.size, 3))
+    for rows, first, x in _stencils(nodes, block, t):
+        for i in range(x.shape[1]):
+            weight, slope = np.ones(rows.size), np.zeros(rows.size)
+            for j in range(x.shape[1]):
+                if j != i:
+                    gap, along = x[:, i] - x[:, j], t[rows] - x[:, j]
+                    slope = (slope * along + weight) / gap
+                    weight *= along / gap
+            position[rows] += weight[:, None] * nodes.r[first + i]
+            rate[rows] += slope[:, None] * nodes.r[first + i]
+    return position, rate
+
+
+def _stencils(
+    nodes: _Nodes, block: NDArray[np.intp], t: NDArray[np.float64]
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]]:
+    """Rows of `t` with as many nodes to take, the first of these, and their times (n, count).
+
+    All blocks at once: a message may have thousands.
+    """
+    low, high = nodes.starts[block], nodes.starts[block + 1] - 1
+    nearest, beyond = low, high
+    while (open_ := nearest < beyond).any():  # bisection: the first node before whose midpoint t is
+        middle = (nearest + beyond) // 2
+        after = t > 0.5 * (nodes.t[middle] + nodes.t[np.minimum(middle + 1, high)])
+        nearest = np.where(open_ & after, middle + 1, nearest)
+        beyond = np.where(open_ & ~after, middle, beyond)
+    counts = np.minimum(NODES, high - low + 1)
+    for count in np.unique(counts).tolist():
+        rows = np.flatnonzero(counts == count)
+        first = np.clip(nearest[rows] - count // 2, low[rows], high[rows] - count + 1)
+        yield rows, first, nodes.t[first[:, None] + np.arange(count)]
 
 
 def _transform(m: NDArray[np.float64], covariance: NDArray[np.float64]) -> NDArray[np.float64]:
