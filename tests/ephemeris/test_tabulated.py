@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.integrate import solve_ivp
 
 import tracss_hpc as th
 from tests.messages.ocm_samples import RATE, START, block_times, circle, sample
@@ -24,10 +25,11 @@ def made_up(
     covariance: NDArray[np.float64] | None = None,
     covariance_t: NDArray[np.float64] | None = None,
     frame: str = "RSW_INERTIAL",
+    states: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
 ) -> th.Trajectory:
-    """One block on the circle with nodes `t` [s since START], useable from end to end."""
+    """One block with nodes `t` [s since START], useable from end to end, on the circle or not."""
     jd, seconds = add_seconds(START, t)
-    r, v = circle(t)
+    r, v = circle(t) if states is None else states
     block = TrajectoryBlock(
         jd=jd, seconds=seconds, r=r, v=v, useable_start=START.plus(t[0]),
         useable_stop=START.plus(t[-1]),
@@ -142,16 +144,85 @@ def test_from_file(tmp_path: Path) -> None:
     assert trajectory.has_covariance
 
 
-@pytest.mark.parametrize(("step", "ratio"), [(60.0, 1.0001), (600.0, 1.001), (1800.0, 1.01)])
-def test_covariance_follows_the_motion(step: float, ratio: float) -> None:
-    """Nodes that two-body motion made; between them it is found again, blended or not."""
-    t = np.arange(int(7200.0 / step) + 1) * step
-    nodes = np.arange(0.0, 7201.0, 60.0)
-    trajectory = made_up(nodes, grown(t, START_COVARIANCE), t)
-    asked = np.linspace(0.0, 7200.0, 37)
+def accelerations(r: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of the Earth's mass and its J2 [km/s^2], written here once more."""
+    n = np.linalg.norm(r)
+    k = 1.5 * 1.08262668e-3 * 398600.4418 * 6378.137**2 / n**5
+    z = 5.0 * (r[2] / n) ** 2
+    return -398600.4418 * r / n**3 - k * r * np.array([1.0 - z, 1.0 - z, 3.0 - z])
+
+
+def moved(start: NDArray[np.float64], t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """States (n, 6) and transition matrices from `start`, together (n, 42), with J2."""
+
+    def motion(_: float, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        steps = 1e-2 * np.eye(3)
+        rates = np.zeros((6, 6))
+        rates[:3, 3:] = np.eye(3)
+        rates[3:, :3] = np.transpose(
+            [(accelerations(y[:3] + h) - accelerations(y[:3] - h)) / 2e-2 for h in steps]
+        )
+        return np.concatenate([y[3:6], accelerations(y[:3]), (rates @ y[6:].reshape(6, 6)).ravel()])
+
+    y0 = np.concatenate([start, np.eye(6).ravel()])
+    solved = solve_ivp(motion, (0.0, t[-1]), y0, t_eval=t, rtol=1e-11, atol=1e-11, method="DOP853")
+    return np.asarray(solved.y.T)
+
+
+LOW = np.array([6928.0, 0.0, 0.0, 0.0, 4.8, 5.9])
+TRANSFER = np.array([6678.0, 0.0, 0.0, 0.0, 9.8, 2.9])  # e = 0.75 from its perigee
+
+
+@pytest.mark.parametrize(
+    ("start", "step", "ratio"),
+    [
+        (LOW, 60.0, 1.0001), (LOW, 600.0, 1.005), (LOW, 1800.0, 1.015),
+        (TRANSFER, 60.0, 1.0001), (TRANSFER, 600.0, 1.001),
+    ],
+    ids=["low-60", "low-600", "low-1800", "transfer-60", "transfer-600"],
+)  # fmt: skip
+def test_covariance_follows_the_motion(
+    start: NDArray[np.float64], step: float, ratio: float
+) -> None:
+    """Nodes of an integration with J2; between them the same integration is found again.
+
+    The sigma of position in any direction; of all six, sigmas by components.
+    """
+    nodes, t, asked = (np.arange(0.0, 7201.0, x) for x in (60.0, step, 7.0 * 60.0))
+    asked = asked[asked > 0.0] - 13.0
+    every = np.unique(np.concatenate([nodes, t, asked]))
+    y = moved(start, every)
+    r, v = np.ascontiguousarray(y[:, :3]), np.ascontiguousarray(y[:, 3:6])
+    both = np.einsum("ij,nkl->nikjl", np.eye(2), rtn_matrices(r, v)).reshape(-1, 6, 6)
+    phi = both @ y[:, 6:].reshape(-1, 6, 6) @ both[0].T
+    truth = phi @ START_COVARIANCE @ phi.swapaxes(1, 2)
+    on = np.isin(every, nodes)
+    trajectory = made_up(nodes, truth[np.isin(every, t)], t, states=(r[on], v[on]))
     found = trajectory.covariance(asked)
     assert np.array_equal(found, found.swapaxes(1, 2))
-    assert worst_sigma_ratio(found, grown(asked, START_COVARIANCE)) < ratio
+    expected = truth[np.isin(every, asked)]
+    assert worst_sigma_ratio(found[:, :3, :3], expected[:, :3, :3]) < ratio
+    sigmas = np.sqrt([np.diagonal(c, axis1=1, axis2=2) for c in (found, expected)])
+    assert np.abs(sigmas[0] / sigmas[1] - 1.0).max() < 2.0 * (ratio - 1.0)
+
+
+def test_tnw_on_an_eccentric_orbit() -> None:
+    """T along the velocity, 30 degrees and more from the transverse direction there."""
+    t = np.arange(0.0, 3001.0, 60.0)
+    y = moved(TRANSFER, t)
+    r, v = np.ascontiguousarray(y[:, :3]), np.ascontiguousarray(y[:, 3:6])
+    tnw = np.diag([4.0, 1.0, 0.25, 4e-6, 1e-6, 0.25e-6])
+    found = made_up(t, np.tile(tnw, (t.size, 1, 1)), frame="TNW_INERTIAL", states=(r, v))
+    own = rtn_matrices(r, v)
+    angle = np.arctan2((r * v).sum(axis=1), np.linalg.norm(np.cross(r, v), axis=1))
+    assert angle.max() > 0.7
+    # T is cos N-wise: in RTN the velocity is (sin, cos, 0); N, inward, is (-cos, sin, 0).
+    c, s = np.cos(angle), np.sin(angle)
+    for k in (0, 20, 50):
+        turn = np.array([[s[k], -c[k], 0.0], [c[k], s[k], 0.0], [0.0, 0.0, 1.0]])
+        assert np.abs(own[k] @ v[k] / np.linalg.norm(v[k]) - turn[:, 0]).max() < 1e-9
+        expected = np.kron(np.eye(2), turn) @ tnw @ np.kron(np.eye(2), turn).T
+        assert np.abs(found.covariance(t[k]) - expected).max() < 1e-9
 
 
 def test_covariance_on_a_node_is_the_node() -> None:
@@ -202,8 +273,14 @@ def test_singular_positions_stay_finite() -> None:
 
 def test_covariance_that_is_not_there() -> None:
     t = np.arange(11) * 60.0
-    with pytest.raises(InputDataError, match="block 1 has no covariance"):
+    with pytest.raises(InputDataError, match=r"one size .* given: none"):
         made_up(t).covariance(60.0)
+    record = parse_ocm(sample())
+    bare = dataclasses.replace(record.blocks[0], covariance=None)
+    half = th.Trajectory.from_record(dataclasses.replace(record, blocks=(bare, record.blocks[1])))
+    assert half.covariance(301.0).shape == (6, 6)
+    with pytest.raises(InputDataError, match="block 1 has no covariance"):
+        half.covariance(60.0)
     few = made_up(t, grown(t[2:5], START_COVARIANCE), t[2:5])
     assert few.covariance(200.0).shape == (6, 6)
     with pytest.raises(EphemerisRangeError, match=r"covariances of block 1 span .*11:57:00"):
@@ -211,6 +288,19 @@ def test_covariance_that_is_not_there() -> None:
     strange = made_up(t, grown(t, START_COVARIANCE), frame="ITRF")
     with pytest.raises(InputDataError, match=r"'ITRF' are not read; allowed: RSW_INERTIAL"):
         strange.covariance(60.0)
+
+
+def test_shape_of_covariances() -> None:
+    record = parse_ocm(sample())
+    trajectory = th.Trajectory.from_record(record)
+    assert trajectory.covariance([]).shape == (0, 6, 6)
+    assert trajectory.covariance([0.0, 301.0]).shape == (2, 6, 6)
+    matrices = record.blocks[1].covariance
+    assert matrices is not None
+    small = dataclasses.replace(record.blocks[1], covariance=matrices[:, :3, :3])
+    mixed = th.Trajectory.from_record(dataclasses.replace(record, blocks=(record.blocks[0], small)))
+    with pytest.raises(InputDataError, match=r"one size .* given: 3x3 and 6x6"):
+        mixed.covariance(0.0)
 
 
 def test_across_a_leap_second() -> None:
