@@ -252,6 +252,24 @@ def test_fault_of_xml(old: str, new: str, code: str, words: str) -> None:
     assert error.line > 0
 
 
+@pytest.mark.parametrize("key", ["X", "CZ_DOT_Z_DOT", "EPOCH"])
+@pytest.mark.parametrize("white", ["\n", "\t", "\r", " "])
+def test_white_space_within_a_value_is_refused(key: str, white: str) -> None:
+    """A row is cut at blanks: a value in two pieces must not become two numbers."""
+    text = oem_xml()
+    place = text.index(f"<{key}>" if key != "X" else "<X ")
+    middle = text.index("<", place + 1) - 3
+    text = f"{text[:middle]}{white}{text[middle:]}"
+    error = refused(text)
+    assert (error.code, error.key) == ("O10", key)
+    assert error.line == text.count("\n", 0, place) + 1
+
+
+def test_pieces_of_three_values_are_no_accelerations() -> None:
+    text = re.sub(r"(<[XYZ]_DOT units=\"km/s\">-?\d)", r"\1 ", oem_xml())
+    assert refused(text).code == "O10"
+
+
 def test_xml_inside_an_ndm_and_with_namespace() -> None:
     body = XML.partition("?>")[2]
     record = parse_oem(f"<ndm><COMMENT>x</COMMENT>{body}</ndm>")
