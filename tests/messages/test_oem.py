@@ -265,6 +265,19 @@ def test_white_space_within_a_value_is_refused(key: str, white: str) -> None:
     assert error.line == text.count("\n", 0, place) + 1
 
 
+def test_a_long_text_comes_whole_from_its_pieces() -> None:
+    """The parser hands a text over line by line and in pieces of 8 kB."""
+    text = "\n".join(f"{k} &lt; {k + 1}" for k in range(20_000))
+    comment = parse_oem(oem_xml().replace("made by hand", text)).extra["HEADER"]["COMMENT"]
+    assert comment == text.replace("&lt;", "<")
+
+
+def test_text_beside_elements_is_refused_wherever_it_stands() -> None:
+    for old, new in (("<body>", "<body>stray"), ("</body>", "stray</body>")):
+        error = refused(oem_xml().replace(old, new))
+        assert (error.code, error.key, error.given) == ("O01", "body", "stray")
+
+
 def test_pieces_of_three_values_are_no_accelerations() -> None:
     text = re.sub(r"(<[XYZ]_DOT units=\"km/s\">-?\d)", r"\1 ", oem_xml())
     assert refused(text).code == "O10"
