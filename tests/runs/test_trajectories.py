@@ -155,6 +155,29 @@ def test_refused(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("start", [[], ["--start", "2026-01-10T12:00:00"]])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_sets_of_one_epoch_that_of_a_run_is_taken(
+    start: list[str], order: tuple[int, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The larger ELEMENT_SET_NO, as `select_element_sets` has it, wherever it stands."""
+    header, first = PLANTED.read_text().split("\n")[:2]
+    columns = header.split(",")
+    sets = []
+    for number, anomaly in ((100, "10.0"), (101, "50.0")):
+        cells = first.split(",")
+        cells[columns.index("ELEMENT_SET_NO")] = str(number)
+        cells[columns.index("MEAN_ANOMALY")] = anomaly
+        sets.append(",".join(cells))
+    texts = []
+    for name, rows in (("one.csv", sets[1:]), ("two.csv", [sets[k] for k in order])):
+        path = tmp_path / name
+        path.write_text("\n".join([header, *rows, ""]))
+        assert main(["catalog", str(path), "--to-ocm", "800000001", "--days", "0.01", *start]) == 0
+        texts.append(capsys.readouterr().out.partition("TRAJ_START")[2])
+    assert texts[0] == texts[1]
+
+
 def test_default_start_is_the_epoch_of_the_set(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["catalog", str(PLANTED), "--to-ocm", "800000001", "--days", "0.01"]
     assert main(words) == 0

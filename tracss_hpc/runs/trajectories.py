@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tracss_hpc.assess.encounter import ENCOUNTER_STATUS, Encounters, find_encounters
 from tracss_hpc.assess.probability import foster_1992
 from tracss_hpc.atomic import write_atomically
-from tracss_hpc.catalog.catalog import read_catalog
+from tracss_hpc.catalog.catalog import read_catalog, select_element_sets
 from tracss_hpc.constants import DAY_S
 from tracss_hpc.ephemeris.gp_record import gp_record
 from tracss_hpc.ephemeris.tabulated import Trajectory
@@ -88,8 +88,10 @@ def write_gp_ephemeris(
     notation: Literal["KVN", "XML", "JSON"],
     output: Path | None,
 ) -> str:
-    """Write the OCM or OEM of a catalog object, from its newest element set not after `start`.
+    """Write the OCM or OEM of a catalog object, from the element set that a run would take.
 
+    That is the newest not after `start`, else the earliest after it (`select_element_sets`);
+    without `start` the newest of all, and the ephemeris begins at its epoch.
     What the record says and an OEM cannot is named, in the text returned or in the log.
 
     Returns
@@ -109,25 +111,23 @@ def write_gp_ephemeris(
         raise UsageError(f"--format json: an OEM has no JSON; give {allowed}")
     catalog = read_catalog(patterns).catalog
     number = expand_designator(designator)
-    rows = np.flatnonzero(catalog.designator == number)
-    if not rows.size:
+    own = catalog.take(np.flatnonzero(catalog.designator == number))
+    if not len(own):
         raise InputDataError(
             f"object {number} is not among the {len(catalog)} element sets read",
             key=f"--to-{message.lower()}",
             given=designator,
         )
-    age = catalog.epoch_jd[rows] + catalog.epoch_fr[rows]
-    begin = _start(start) if start else None
-    if begin is None:
-        row = rows[np.argmax(age)]
-        whole = np.floor(catalog.epoch_fr[row] * DAY_S)
-        begin = Epoch(float(catalog.epoch_jd[row]), 0.0).plus(float(whole))
+    if start:
+        begin = chosen_at = _start(start)
     else:
-        past = age <= begin.jd + begin.fr
-        row = rows[past][np.argmax(age[past])] if past.any() else rows[np.argmin(age)]
+        newest = np.lexsort((own.epoch_fr, own.epoch_jd))[-1]
+        chosen_at = Epoch(float(own.epoch_jd[newest]), float(own.epoch_fr[newest]))
+        begin = Epoch(chosen_at.jd, 0.0).plus(float(np.floor(chosen_at.fr * DAY_S)))
+    chosen = select_element_sets(own, chosen_at, np.inf) == "ok"
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None).isoformat(timespec="seconds")
     record = gp_record(
-        catalog.take([row]),
+        own.take(np.flatnonzero(chosen)),
         begin,
         duration_s=days * DAY_S,
         step_s=step_s,
