@@ -12,6 +12,9 @@ import tracss_hpc as th
 from tests.oracles.pc import circle_probability, encounter
 from tracss_hpc.cli import main
 from tracss_hpc.messages.trajectory_files import read_trajectory
+from tracss_hpc.messages.utc import parse_utc
+from tracss_hpc.runs.trajectories import _approach
+from tracss_hpc.screening.tabulated_pair import PairApproaches
 
 PLANTED = Path(__file__).resolve().parents[1] / "data" / "planted.csv"
 
@@ -83,6 +86,27 @@ def test_planted_conjunction_is_found_from_the_two_files(
     a, b = (th.Trajectory.from_file(path).state(tca)[0] for path in files)
     miss_m = float(text.partition("miss distance")[2].split()[0])
     assert float(((a - b) ** 2).sum() ** 0.5) * 1e3 == pytest.approx(miss_m, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("day", "seconds", "printed"),
+    [
+        ("2025-01-01", 86399.9999999, "2025-01-02T00:00:00.000000"),
+        ("2016-12-31", 86400.9999999, "2017-01-01T00:00:00.000000"),
+        ("2016-12-31", 86399.9999999, "2016-12-31T23:59:60.000000"),
+        ("2025-01-01", 86399.9999994, "2025-01-01T23:59:59.999999"),
+    ],
+)
+def test_time_within_half_a_microsecond_of_midnight_is_midnight(
+    day: str, seconds: float, printed: str
+) -> None:
+    epoch = parse_utc(f"{day}T00:00:00")._replace(seconds=seconds)
+    zero = np.zeros((1, 3))
+    found = PairApproaches(
+        epoch, np.zeros(1), (zero, zero), (zero, zero), np.zeros(1), np.zeros(1), (zero, zero),
+        (zero, zero),
+    )  # fmt: skip
+    assert _approach(found, 0)[0] == f"TCA        {printed} UTC"
 
 
 def test_nearest_is_printed_when_none_is_near(

@@ -28,7 +28,7 @@ from tracss_hpc.export.cdm import CLASSIFICATION
 from tracss_hpc.messages.elements import expand_designator
 from tracss_hpc.messages.ocm_write import format_ocm
 from tracss_hpc.messages.oem_write import OEM_FORMATS, format_oem, left_out
-from tracss_hpc.messages.utc import parse_utc
+from tracss_hpc.messages.utc import Utc, parse_utc
 from tracss_hpc.screening.tabulated_pair import PairApproaches, find_pair_approaches
 
 __all__ = ["pair_report", "write_gp_ephemeris"]
@@ -208,8 +208,9 @@ def _row(name: str, values: list[float], unit: str, digits: int) -> str:
 def _approach(found: PairApproaches, k: int) -> list[str]:
     """One approach in the units of a CDM (m, m/s), states in km and km/s."""
     tca = found.epoch.plus(float(found.t[k]))
+    printed = Utc(tca.jd, 0.0).plus(round(tca.seconds, 6))  # may be the midnight after
     lines = [
-        f"TCA        {tca._replace(seconds=round(tca.seconds, 6)).iso()} UTC",
+        f"TCA        {printed.iso()} UTC",
         _row("miss distance", [found.miss_km[k] * 1e3], "m", 4),
         _row("relative speed", [found.relative_speed_km_s[k] * 1e3], "m/s", 6),
     ]
