@@ -88,6 +88,51 @@ def test_planted_conjunction_is_found_from_the_two_files(
     assert float(((a - b) ** 2).sum() ** 0.5) * 1e3 == pytest.approx(miss_m, abs=1e-3)
 
 
+def test_pair_asks_a_catalog_for_the_objects(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(write(tmp_path, number)) for number in (800000001, 800000002)]
+    one = tmp_path / "one.csv"
+    one.write_text("\n".join([*PLANTED.read_text().split("\n")[:2], ""]))
+    capsys.readouterr()
+    assert main(["pair", *files, "--catalog", str(PLANTED)]) == 0
+    assert "O20" not in capsys.readouterr().out
+    assert main(["pair", *files, "--catalog", str(one)]) == 0
+    text = capsys.readouterr().out
+    assert (text.count("O20"), "O20: not known: found '800000002'" in text) == (1, True)
+    assert main(["pair", *files, "--catalog", str(one), "--strict"]) == 3
+    assert "O20" in capsys.readouterr().err
+
+
+def test_pair_takes_a_burn_within_a_block_and_mends_covariances_on_request(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [write(tmp_path, number) for number in (800000001, 800000002)]
+    lines = files[0].read_text().split("\n")
+    k = lines.index("TRAJ_STOP") - 100
+    epoch, x, *rest = lines[k].split()
+    lines[k] = " ".join([epoch, repr(float(x) + 0.5), *rest])
+    start = next(k for k, line in enumerate(lines) if line.startswith("COV_UNITS")) + 1
+    for k in range(start, lines.index("COV_STOP")):
+        epoch, c_rr, _, c_tt, *rest = lines[k].split()
+        c_tr = 2.0 * (float(c_rr) * float(c_tt)) ** 0.5  # a correlation of 2
+        lines[k] = " ".join([epoch, c_rr, repr(c_tr), c_tt, *rest])
+    files[0].write_text("\n".join(lines))
+    capsys.readouterr()
+    words = ["pair", *map(str, files)]
+    assert main(words) == 3
+    assert "O18" in capsys.readouterr().err
+    words += ["--max-acceleration-km-s2", "1e-3"]
+    sigmas = []
+    for more in ([], ["--repair-covariance"]):
+        assert main([*words, *more]) == 0
+        text = capsys.readouterr().out
+        assert "O17" in text
+        sigmas.append(float(text.partition("object 1 sigma R T N")[2].split()[0]))
+    # Of R and T alone: eigenvalues 3 and -1 become 3 and 0, the variance 1 becomes 1.5.
+    assert sigmas[1] > 1.2 * sigmas[0]
+
+
 @pytest.mark.parametrize(
     ("day", "seconds", "printed"),
     [

@@ -10,7 +10,7 @@ import datetime as dt
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,9 @@ from tracss_hpc.export.cdm import CLASSIFICATION
 from tracss_hpc.messages.elements import expand_designator
 from tracss_hpc.messages.ocm_write import format_ocm
 from tracss_hpc.messages.oem_write import OEM_FORMATS, format_oem, left_out
+from tracss_hpc.messages.trajectory_files import ReadOptions
 from tracss_hpc.messages.utc import Utc, parse_utc
+from tracss_hpc.runs.element_sets import catalog_numbers
 from tracss_hpc.screening.tabulated_pair import PairApproaches, find_pair_approaches
 
 __all__ = ["pair_report", "write_gp_ephemeris"]
@@ -41,16 +43,19 @@ def pair_report(
     second: str | Path,
     *,
     within_km: float,
-    strict: bool = False,
-    lenient: bool = False,
     hbr_m: float | None = None,
+    catalog: str | Path | None = None,
+    **options: Unpack[ReadOptions],
 ) -> str:
     """Close approaches of two ephemeris files as text: those within a distance, or the nearest.
 
     With covariances and radii in both files there is a probability (FOSTER-1992); `hbr_m` is a
-    combined hard-body radius [m] in place of the sum of theirs.
+    combined hard-body radius [m] in place of the sum of theirs; `catalog` names element sets among
+    which both objects should be (O20).
     """
-    pair = [Trajectory.from_file(path, strict=strict, lenient=lenient) for path in (first, second)]
+    if catalog is not None:
+        options["known"] = catalog_numbers([catalog])
+    pair = [Trajectory.from_file(path, **options) for path in (first, second)]
     found = find_pair_approaches(*pair)
     near = np.flatnonzero(found.miss_km <= within_km)
     lines = []
