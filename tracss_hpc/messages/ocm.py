@@ -47,7 +47,11 @@ from tracss_hpc.messages.trajectory_record import (
     TrajectoryObject,
     TrajectoryRecord,
 )
-from tracss_hpc.messages.trajectory_rules import check_trajectory, repair_covariances
+from tracss_hpc.messages.trajectory_rules import (
+    check_known,
+    check_trajectory,
+    repair_covariances,
+)
 from tracss_hpc.messages.utc import EpochError, Utc, parse_utc
 
 __all__ = ["parse_ocm"]
@@ -64,16 +68,9 @@ def parse_ocm(
     lenient: bool = False,
     known: Container[str] | None = None,
     repair_covariance: bool = False,
+    max_acceleration_km_s2: float | None = None,
 ) -> TrajectoryRecord:
-    """Read one message; `file` is its name in findings.
-
-    Parameters
-    ----------
-    known
-        Designators of the catalog, for O20; None = no catalog to ask.
-    repair_covariance
-        Replace covariances that are not positive semi-definite by the nearest ones that are, in
-        the sense of their correlations. Without it they stay as they are; both are counted in O17.
+    """Read one message; `file` is its name in findings, the options are `ReadOptions`.
 
     Raises
     ------
@@ -90,7 +87,7 @@ def parse_ocm(
     for k, section in enumerate(sections):
         by_name[section.name].append(k)
     trajectories, covariances = by_name["TRAJ"], by_name["COV"]
-    _check_meta(sections[1], taken[1][0], known, judge)
+    _check_meta(sections[1], known, judge)
     for k in trajectories:
         _check_trajectory_words(sections[k], taken[k][0], judge)
     for k in covariances:
@@ -113,7 +110,7 @@ def parse_ocm(
     judge.finish()
     _check_times(sections[1], taken[1][0], blocks, judge)
     lines = [sections[k].row_lines for k in trajectories]
-    blocks = check_trajectory(blocks, lines, judge)
+    blocks = check_trajectory(blocks, lines, judge, max_acceleration_km_s2=max_acceleration_km_s2)
     for c, block in zip(covariances, blocks, strict=False):
         _check_same_epochs(sections[c], block, judge)
     if repair_covariance:
@@ -237,18 +234,12 @@ def _epoch(key: str, text: str, line: int, origin: Utc | None, judge: Judge) -> 
     return None
 
 
-def _check_meta(
-    meta: OcmSection, fields: dict[str, Any], known: Container[str] | None, judge: Judge
-) -> None:
+def _check_meta(meta: OcmSection, known: Container[str] | None, judge: Judge) -> None:
     text, line = meta.values.get("TIME_SYSTEM", ("", 0))
     if text and text.upper() != "UTC":
         judge.error("O04", line, "TIME_SYSTEM", text, "UTC", "another time system; convert first")
-    designator = fields.get("object.designator")
-    if known is not None and designator is not None and designator not in known:
-        line = meta.values["OBJECT_DESIGNATOR"][1]
-        judge.warn(
-            "O20", line, "OBJECT_DESIGNATOR", designator, "an object of the catalog", "not known"
-        )
+    designator, line = meta.values.get("OBJECT_DESIGNATOR", ("", 0))
+    check_known(designator, known, line, "OBJECT_DESIGNATOR", judge)
 
 
 def _check_trajectory_words(section: OcmSection, fields: dict[str, Any], judge: Judge) -> None:

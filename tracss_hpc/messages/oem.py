@@ -11,7 +11,7 @@ states (O12), which an OEM need not have, are not asked for.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from tracss_hpc.messages.trajectory_record import (
     TrajectoryObject,
     TrajectoryRecord,
 )
-from tracss_hpc.messages.trajectory_rules import check_states
+from tracss_hpc.messages.trajectory_rules import check_known, check_states, repair_covariances
 from tracss_hpc.messages.utc import EpochError, Utc, parse_utc
 
 __all__ = ["check_word", "is_catalog_number", "object_of", "parse_epoch", "parse_oem"]
@@ -50,18 +50,18 @@ _COVARIANCE_FRAMES = (
 
 
 def parse_oem(
-    text: str, *, file: str = "<text>", strict: bool = False, lenient: bool = False
+    text: str,
+    *,
+    file: str = "<text>",
+    strict: bool = False,
+    lenient: bool = False,
+    known: Container[str] | None = None,
+    repair_covariance: bool = False,
+    max_acceleration_km_s2: float | None = None,
 ) -> TrajectoryRecord:
     """Read an OEM in KVN or XML; which of them follows from the first character.
 
-    Parameters
-    ----------
-    text, file
-        The message, and its name in errors.
-    strict
-        Take what would be a warning as an error.
-    lenient
-        Clip a useable span that leaves the data, with a warning, instead of refusing it.
+    `file` is its name in findings, the options are `ReadOptions`.
 
     Raises
     ------
@@ -74,15 +74,19 @@ def parse_oem(
     _check_header(parts, judge)
     for segment in parts.segments:
         _check_settings(segment, parts.segments[0], judge)
-    blocks = [_block(segment, judge) for segment in parts.segments]
+    thing, identifier = object_of(parts.segments[0].meta), parts.segments[0].meta["OBJECT_ID"]
+    check_known(thing.designator, known, identifier.line, "OBJECT_ID", judge)
+    blocks = [_block(segment, max_acceleration_km_s2, judge) for segment in parts.segments]
     _check_order(blocks, parts.segments, judge)
+    if repair_covariance:
+        blocks = [repair_covariances(block) for block in blocks]
     judge.finish()
     header = {key: entry.text for key, entry in parts.header.items()}
     created = parts.header["CREATION_DATE"]
     return TrajectoryRecord(
         source_format="OEM",
         file=file,
-        object=object_of(parts.segments[0].meta),
+        object=thing,
         blocks=tuple(blocks),
         version=header["CCSDS_OEM_VERS"],
         message_id=header.get("MESSAGE_ID", ""),
@@ -154,7 +158,9 @@ def _check_settings(segment: OemSegment, first: OemSegment, judge: Judge) -> Non
         raise judge.fatal("O02", segment.line, "", "no state", "states", "an empty segment")
 
 
-def _block(segment: OemSegment, judge: Judge) -> TrajectoryBlock:
+def _block(
+    segment: OemSegment, max_acceleration_km_s2: float | None, judge: Judge
+) -> TrajectoryBlock:
     columns = _columns(segment, judge)
     _check_absolute(segment.rows, segment.lines, judge)
     jd, seconds, table = read_rows(segment.rows, segment.lines, columns, None, judge)
@@ -177,7 +183,7 @@ def _block(segment: OemSegment, judge: Judge) -> TrajectoryBlock:
     )
     if segment.covariances:
         block = _with_covariance(block, segment, judge)
-    check_states(block, segment.lines, judge)
+    check_states(block, segment.lines, judge, max_acceleration_km_s2=max_acceleration_km_s2)
     return block
 
 

@@ -17,7 +17,7 @@ Earth-fixed frame give 1e-3 (LEO) to 2e-4 (GEO), metres for kilometres far more.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from tracss_hpc.messages.utc import Utc, elapsed
 __all__ = [
     "MAX_ACCELERATION_KM_S2",
     "RADIUS_KM",
+    "check_known",
     "check_states",
     "check_trajectory",
     "repair_covariances",
@@ -55,7 +56,7 @@ def check_trajectory(
     lines: Sequence[Sequence[int]],
     judge: Judge,
     *,
-    max_acceleration_km_s2: float = MAX_ACCELERATION_KM_S2,
+    max_acceleration_km_s2: float | None = None,
 ) -> list[TrajectoryBlock]:
     """Check blocks in time order, `lines` telling where each state stands.
 
@@ -93,7 +94,7 @@ def check_states(
     lines: Sequence[int],
     judge: Judge,
     *,
-    max_acceleration_km_s2: float = MAX_ACCELERATION_KM_S2,
+    max_acceleration_km_s2: float | None = None,
 ) -> bool:
     """Check order (O11), motion (O18, O19) and covariance (O17); whether the epochs increase."""
     t = elapsed(Utc(block.jd[0], block.seconds[0]), block.jd, block.seconds)
@@ -102,6 +103,19 @@ def check_states(
     _check_motion(t, block, lines, judge, max_acceleration_km_s2)
     _check_covariance(block, lines, judge)
     return True
+
+
+def check_known(
+    designator: str, known: Container[str] | None, line: int, key: str, judge: Judge
+) -> None:
+    """Warn of an object that the catalog does not have (O20), leading zeros or not.
+
+    Without a catalog (`known` None) or a number there is nothing to ask.
+    """
+    if known is None or not designator:
+        return
+    if designator not in known and designator.lstrip("0") not in known:
+        judge.warn("O20", line, key, designator, "an object of the catalog", "not known")
 
 
 def repair_covariances(block: TrajectoryBlock) -> TrajectoryBlock:
@@ -185,7 +199,7 @@ def _check_motion(
     block: TrajectoryBlock,
     lines: Sequence[int],
     judge: Judge,
-    max_acceleration: float,
+    max_acceleration_km_s2: float | None,
 ) -> None:
     r, v = block.r, block.v
     with np.errstate(over="ignore"):
@@ -213,6 +227,9 @@ def _check_motion(
     step = h[:, 0]
     found = np.maximum(2.0 * excess_r / step**2, excess_v / step)
     found[turn > _MAX_TURN] = 0.0
+    max_acceleration = (
+        MAX_ACCELERATION_KM_S2 if max_acceleration_km_s2 is None else max_acceleration_km_s2
+    )
     if (found > max_acceleration).any():
         k = int(np.argmax(found > max_acceleration))
         judge.error(
