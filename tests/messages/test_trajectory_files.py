@@ -62,7 +62,7 @@ def test_every_reader_takes_every_option(name: str, tmp_path: Path) -> None:
     moved = text.replace(x, x.replace("7000", "7001"), 1)
     with pytest.raises(MessageError, match="O18"):
         codes(moved)
-    assert codes(moved, max_acceleration_km_s2=1e-2) == []
+    assert set(codes(moved, max_acceleration_km_s2=1e-2)) <= {"O19"}  # nothing smooth passes there
 
     assert variance in text
     wrong = text.replace(variance, f"-{variance}", 1)
