@@ -85,3 +85,16 @@ def test_too_many_states_are_refused() -> None:
     one = first_of("LEO 1")
     with pytest.raises(UsageError, match="86400000 states"):
         record_of(one, epoch_of(one), hours=24.0 * 60000.0)
+
+
+def test_a_leap_second_is_refused() -> None:
+    """The last one: 2016-12-31T23:59:60. Padding counts."""
+    one = first_of("LEO 1")
+    start = parse_epoch("2016-12-31T20:00:00")
+    one = dataclasses.replace(one, epoch_jd=np.array([start.jd]), epoch_fr=np.array([start.fr]))
+    for begin in ("2016-12-31T23:00:00", "2016-12-31T21:56:00", "2017-01-01T00:04:00"):
+        with pytest.raises(UsageError, match=r"leap second.*before 2017-01-01T00:00:00"):
+            record_of(one, parse_epoch(begin), hours=2.0)
+    for begin in ("2016-12-31T21:54:00", "2017-01-01T00:05:00"):
+        record = record_of(one, parse_epoch(begin), hours=2.0)
+        assert parse_ocm(format_ocm(record)).warnings == ()

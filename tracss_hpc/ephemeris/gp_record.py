@@ -23,12 +23,11 @@ from tracss_hpc.messages.trajectory_record import (
     TrajectoryObject,
     TrajectoryRecord,
 )
-from tracss_hpc.messages.trajectory_rules import RADIUS_KM
-from tracss_hpc.messages.utc import Utc
+from tracss_hpc.messages.trajectory_rules import PADDING, RADIUS_KM
+from tracss_hpc.messages.utc import Utc, elapsed
 
 __all__ = ["gp_record"]
 
-PADDING = 5  # records before and after the useable span [TraCSS-Spec-002]
 _MAX_STATES = 1_000_000
 _UNKNOWN = "UNKNOWN"
 
@@ -54,7 +53,8 @@ def gp_record(
     Raises
     ------
     UsageError
-        If the states would be more than a million.
+        If the states would be more than a million, or a leap second lies between them: days of
+        86,400 s leave it out, and the message would have a second too many there.
     EphemerisRangeError
         If SGP4 fails within the span; names the time.
     """
@@ -72,6 +72,13 @@ def gp_record(
     jd, seconds = start.jd + days, of_day / 1e6
     begin = Epoch(float(jd[0]), float(seconds[0] / DAY_S))
     t = (ticks - ticks[0]) / 1e6
+    leaps = elapsed(Utc(float(jd[0]), float(seconds[0])), jd, seconds) - t > 0.5
+    if leaps.any():
+        k = int(np.argmax(leaps))
+        raise UsageError(
+            f"a leap second, which SGP4 leaves out, ends the day before {Utc(jd[k], 0.0).iso()}; "
+            f"ask for a span that ends {PADDING} steps before it or begins as many after it"
+        )
     trajectories = make_trajectories(catalog, begin)
     r, v, code = trajectories.states(np.zeros(1, dtype=np.intp), t[None, :])
     # Without a code SGP4 diverges for some sets (`gp.DIVERGED`): no Earth orbit is out there.
