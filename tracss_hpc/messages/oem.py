@@ -24,7 +24,7 @@ from tracss_hpc.messages.trajectory_record import (
     TrajectoryRecord,
 )
 from tracss_hpc.messages.trajectory_rules import check_known, check_states, repair_covariances
-from tracss_hpc.messages.utc import EpochError, Utc, parse_utc
+from tracss_hpc.messages.utc import EpochError, Utc, elapsed, parse_utc
 
 __all__ = ["check_word", "is_catalog_number", "object_of", "parse_epoch", "parse_oem"]
 
@@ -256,12 +256,25 @@ def _with_covariance(block: TrajectoryBlock, segment: OemSegment, judge: Judge) 
         after, epoch = segment.covariances[k - 1].epoch.text, segment.covariances[k].epoch
         why = "epochs repeat or do not increase"
         raise judge.fatal("O11", epoch.line, "EPOCH", epoch.text, f"after {after}", why)
+    frame = _covariance_frame(segment, judge)
+    first, last = (Utc(float(block.jd[k]), float(block.seconds[k])) for k in (0, -1))
+    t = elapsed(first, jd, seconds)
+    outside = (t < 0.0) | (t > last.minus(first))
+    if outside.any():
+        k = int(np.argmax(outside))
+        judge.forgive(
+            "O15", lines[k], "EPOCH", Utc(float(jd[k]), float(seconds[k])).iso(),
+            f"within {first.iso()} .. {last.iso()}",
+            f"{int(outside.sum())} of {t.size} covariances are outside the states",
+        )  # fmt: skip
+    if outside.all():
+        return block
     return dataclasses.replace(
         block,
-        covariance_jd=jd,
-        covariance_seconds=seconds,
-        covariance=symmetric(lower, 6),
-        covariance_frame=_covariance_frame(segment, judge),
+        covariance_jd=jd[~outside],
+        covariance_seconds=seconds[~outside],
+        covariance=symmetric(lower, 6)[~outside],
+        covariance_frame=frame,
     )
 
 
