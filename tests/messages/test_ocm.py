@@ -66,6 +66,68 @@ def test_relative_times_are_the_absolute_ones() -> None:
     assert record_contents(parse_ocm(sample(relative=True))) == record_contents(parse_ocm(sample()))
 
 
+def with_fraction_of_a_microsecond(fraction: float, *, relative: bool) -> str:
+    """The sample, all epochs later by a fraction, EPOCH_TZERO by 0.654321 s; COV in seconds?"""
+
+    def iso(t: float) -> str:
+        epoch = START.plus(t)
+        return epoch._replace(seconds=round(epoch.seconds, 6)).iso()
+
+    lines, section, k = [], "", 0
+    for line in kvn_lines_of_sample():
+        if line.endswith("_START"):
+            section, place, k = line, lines.count("TRAJ_STOP"), 0
+        if section == "COV_START":
+            place = lines.count("COV_STOP")
+        if line.startswith("2025-"):
+            t = float(block_times(place)[k])
+            late = section == "COV_START" and relative
+            epoch = repr(round(t + fraction - 0.654321, 6)) if late else iso(t + fraction)
+            if section == "TRAJ_START":
+                r, v = circle(np.array([t]))
+                line = f"{epoch} {' '.join(map(repr, [*r[0].tolist(), *v[0].tolist()]))}"
+            else:
+                line = f"{epoch} {line.partition(' ')[2]}"
+            k += 1
+        for t in (0.0, 300.0, 600.0, 900.0):
+            line = line.replace(f"TIME = {START.plus(t).iso()}", f"TIME = {iso(t + fraction)}")
+        lines.append(line.replace(f"TZERO = {START.iso()}", f"TZERO = {iso(0.654321)}"))
+    return "\n".join(lines)
+
+
+def test_epochs_that_differ_in_the_last_bit_are_the_same() -> None:
+    """A sum of EPOCH_TZERO and seconds is not always the float of the absolute text: 5 ps."""
+    for tick in range(20):
+        fraction = (123_457 + 39_119 * tick) % 10**6 / 1e6
+        absolute = parse_ocm(with_fraction_of_a_microsecond(fraction, relative=False))
+        mixed = parse_ocm(with_fraction_of_a_microsecond(fraction, relative=True))
+        assert record_contents(mixed) == record_contents(absolute)
+        assert mixed.warnings == ()
+
+
+@pytest.mark.parametrize("key", ["USEABLE_START_TIME", "STOP_TIME"])
+def test_a_picosecond_parts_no_blocks(key: str) -> None:
+    second = parse_utc("2025-01-01T12:05:00").minus(START)
+    lines = kvn_lines_of_sample()
+    for place, line in enumerate(lines):
+        if line == f"{key} = 2025-01-01T12:05:00.000000":  # the start of the second block
+            lines[place] = f"{key} = {second + 1e-10!r}"
+        if line == f"{key} = 2025-01-01T12:10:00.000000":
+            lines[place] = f"{key} = {second + 300 - 1e-10!r}"
+    assert lines != kvn_lines_of_sample()
+    record = parse_ocm("\n".join(lines), strict=True)
+    assert record.blocks[0].useable_stop == record.blocks[1].useable_start
+
+
+def test_a_microsecond_does() -> None:
+    text = edited(
+        "USEABLE_START_TIME = 2025-01-01T12:05:00.000000",
+        "USEABLE_START_TIME = 2025-01-01T12:05:00.000002",
+    )
+    with pytest.raises(MessageError, match="O13"):
+        parse_ocm(text)
+
+
 def test_relative_times_count_a_leap_second() -> None:
     block = parse_ocm(sample_over_leap_second()).blocks[0]
     assert block.seconds[4:7].tolist() == [86340.0, 86400.0, 59.0]

@@ -48,11 +48,12 @@ from tracss_hpc.messages.trajectory_record import (
     TrajectoryRecord,
 )
 from tracss_hpc.messages.trajectory_rules import (
+    SAME_EPOCH_S,
     check_known,
     check_trajectory,
     repair_covariances,
 )
-from tracss_hpc.messages.utc import EpochError, Utc, parse_utc
+from tracss_hpc.messages.utc import EpochError, Utc, elapsed, parse_utc
 
 __all__ = ["parse_ocm"]
 
@@ -111,8 +112,8 @@ def parse_ocm(
     _check_times(sections[1], taken[1][0], blocks, judge)
     lines = [sections[k].row_lines for k in trajectories]
     blocks = check_trajectory(blocks, lines, judge, max_acceleration_km_s2=max_acceleration_km_s2)
-    for c, block in zip(covariances, blocks, strict=False):
-        _check_same_epochs(sections[c], block, judge)
+    for place, c in enumerate(covariances):
+        blocks[place] = _with_same_epochs(sections[c], blocks[place], judge)
     if repair_covariance:
         blocks = [repair_covariances(block) for block in blocks]
     judge.finish()
@@ -332,23 +333,27 @@ def _block(
     )
 
 
-def _check_same_epochs(section: OcmSection, block: TrajectoryBlock, judge: Judge) -> None:
+def _with_same_epochs(section: OcmSection, block: TrajectoryBlock, judge: Judge) -> TrajectoryBlock:
+    """The block with its covariances at the very epochs of its states."""
     jd, seconds = block.covariance_jd, block.covariance_seconds
     if jd is None or seconds is None:
-        return
+        return block
     if jd.size != block.jd.size:
         judge.error(
             "O15", section.line, "COV", f"{jd.size} records", f"{block.jd.size}, as in TRAJ",
             "epochs differ",
         )  # fmt: skip
-        return
-    differ = (jd != block.jd) | (seconds != block.seconds)
+        return block
+    origin = Utc(float(block.jd[0]), float(block.seconds[0]))
+    apart = elapsed(origin, jd, seconds) - elapsed(origin, block.jd, block.seconds)
+    differ = np.abs(apart) > SAME_EPOCH_S
     if differ.any():
         k = int(np.argmax(differ))
         judge.error(
             "O15", section.row_lines[k], "COV", Utc(jd[k], seconds[k]).iso(),
             Utc(block.jd[k], block.seconds[k]).iso(), "epochs differ from those of TRAJ",
         )  # fmt: skip
+    return dataclasses.replace(block, covariance_jd=block.jd, covariance_seconds=block.seconds)
 
 
 def _check_times(
@@ -359,7 +364,7 @@ def _check_times(
         ("START_TIME", blocks[0].useable_start),
         ("STOP_TIME", blocks[-1].useable_stop),
     ):
-        if fields[f"={key}"] != useable:
+        if abs(useable.minus(fields[f"={key}"])) > SAME_EPOCH_S:
             text, line = meta.values[key]
             judge.warn("O13", line, key, text, useable.iso(), "not the end of the useable span")
 
