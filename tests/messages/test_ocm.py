@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import html
+import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,13 +137,71 @@ def test_relative_times_count_a_leap_second() -> None:
     assert (np.diff(elapsed(block.useable_start, block.jd, block.seconds)) == 60.0).all()
 
 
+def positions_alone(section: str) -> str:
+    """A COV section without its velocities."""
+    text = section.replace("TYPE = CARTPV", "TYPE = CARTP").replace(", km/s, km/s, km/s]", "]")
+    lines = text.split("\n")
+    return "\n".join(" ".join(x.split()[:7]) if x.startswith("2025") else x for x in lines)
+
+
+COVARIANCE_OF_BLOCK_2 = sample()[sample().rindex("COV_START") : sample().rindex("COV_STOP")]
+COVARIANCES = sample()[sample().index("COV_START") : sample().index("MAN_START")]
+PHYS = sample()[sample().index("PHYS_START") : sample().index("COV_START")]
+
+
+def as_xml(text: str) -> str:
+    """A message in KVN as XML, line by line, in whatever order it is."""
+    lines, section = ['<ocm id="CCSDS_OCM_VERS" version="3.0">', "<header>"], ""
+    for line in text.strip().split("\n")[1:]:
+        key, _, value = map(str.strip, line.partition("="))
+        tag = section.lower() if section != "META" else "metadata"
+        if line.endswith("_START"):
+            section = line.removesuffix("_START")
+            tag = section.lower() if section != "META" else "metadata"
+            lines += ["</header>", "<body><segment>"] if section == "META" else []
+            lines.append(f"<{tag}>")
+        elif line.endswith("_STOP"):
+            lines += [f"</{tag}>"] + (["<data>"] if section == "META" else [])
+        elif not value and section:
+            lines.append(f"<{tag}Line>{line}</{tag}Line>")
+        elif value:
+            value, _, unit = value.partition(" [") if key in UNITS else (value, "", "")
+            attribute = f' units="{unit[:-1]}"' if unit else ""
+            name = key.removeprefix("USER_DEFINED_")
+            start = f'USER_DEFINED parameter="{name}"' if section == "USER" else key + attribute
+            lines.append(f"<{start}>{html.escape(value)}</{start.split(' ')[0]}>")
+    return "\n".join([*lines, "</data></segment></body></ocm>"])
+
+
+def as_json(text: str) -> str:
+    """A message in KVN as JSON, in whatever order it is."""
+    top: dict[str, Any] = {}
+    holder = top
+    for line in text.strip().split("\n"):
+        key, _, value = map(str.strip, line.partition("="))
+        if line.endswith("_START"):
+            name, holder = line.removesuffix("_START"), {}
+            if name in ("TRAJ", "COV", "MAN"):
+                top.setdefault(name, []).append(holder)
+            else:
+                top[name] = holder
+        elif value:
+            holder[key] = value
+        elif not line.startswith("COMMENT") and not line.endswith("_STOP"):
+            holder.setdefault(f"{name.lower()}Line", []).append(line)
+    return json.dumps(top)
+
+
+#: Keywords of the sample whose value has a unit.
+UNITS = ("TAIMUTC_AT_TZERO", "DRAG_CONST_AREA", "WET_MASS", "AREA_TYP_FOR_PC", "RCS", "GM",
+         "DAYS_SINCE_LAST_OBS", "SEDR")  # fmt: skip
 #: Name of the case, edit of the sample, code, keyword, a text of the message.
 BROKEN = {
     "not-an-ocm": ("CCSDS_OCM_VERS", "CCSDS_OPM_VERS", "O01", "", "OPM"),
     "version-2": ("VERS = 3.0", "VERS = 2.0", "O01", "CCSDS_OCM_VERS", "2.0"),
     "no-owner": ("OWNER = Owner\n", "", "O02", "OWNER", "OWNER"),
     "owner-empty": ("OWNER = Owner", "OWNER =", "O02", "OWNER", "OWNER"),
-    "no-data": ("\n".join(kvn_lines_of_sample()[40:56]) + "\n", "", "O02", "", "no data lines"),
+    "no-data": ("\n".join(kvn_lines_of_sample()[40:56]) + "\n", "", "O02", "TRAJ", "no data lines"),
     "unknown-section": ("PHYS_START", "FIZZ_START", "O03", "", "FIZZ_START"),
     "no-stop": ("META_STOP\n", "", "O03", "", "META_STOP"),
     "unknown-keyword": ("OWNER = O", "OWNAR = O", "O03", "OWNAR", "OWNAR"),
@@ -190,14 +251,39 @@ BROKEN = {
     "covariance-units": (
         "COV_UNITS = [km, km, km", "COV_UNITS = [m, m, m", "O16", "COV_UNITS", "[m, m",
     ),
+    "two-bases": (
+        "TRAJ_ID = 2\nTRAJ_BASIS = OPERATIONAL", "TRAJ_ID = 2\nTRAJ_BASIS = CANDIDATE",
+        "O14", "TRAJ_BASIS", "CANDIDATE",
+    ),
+    "two-covariance-types": (
+        COVARIANCE_OF_BLOCK_2, positions_alone(COVARIANCE_OF_BLOCK_2), "O16", "COV_TYPE", "CARTP",
+    ),
+    "od-without-forces": (
+        sample()[sample().index("PERT_START") : sample().index("OD_START")], "", "O02", "PERT",
+        "forces",
+    ),
     "metres": (" 7000.0 ", " 7000000.0 ", "O18", "", "is it in km"),
     "beyond-numbers": (" 7000.0 ", " 7e300 ", "O18", "", "is it in km"),
     "off-the-orbit": (" 7000.0 ", " 7001.0 ", "O18", "", "not one free orbit"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("old", "new", "code", "key", "word"), BROKEN.values(), ids=list(BROKEN))
-def test_broken(old: str, new: str, code: str, key: str, word: str) -> None:
+#: Cases whose error names no line that the edit changed: how the line named begins, "" without one.
+ELSEWHERE = {
+    "no-owner": "META_START",
+    "no-data": "TRAJ_START",
+    "padding-4": "2025-01-01T11:55:00.000000",
+    "useable-outside": "2025-01-01T11:55:00.000000",
+    "useable-empty": "2025-01-01T12:00:00.000000",
+    "blocks-apart": "2025-01-01T12:00:00.000000",
+    "one-covariance": "COV_START",
+    "off-the-orbit": "2025-01-01T11:56:00.000000",  # the end of the step
+}
+
+
+@pytest.mark.parametrize("name", list(BROKEN))
+def test_broken(name: str) -> None:
+    old, new, code, key, word = BROKEN[name]
     text = edited(old, new)
     with pytest.raises(MessageError) as caught:
         parse_ocm(text, file="broken.ocm")
@@ -206,10 +292,12 @@ def test_broken(old: str, new: str, code: str, key: str, word: str) -> None:
     if key:
         assert error.key == key
     assert word in str(error)
-    if error.line:
-        # The line named is one that the edit changed, or the head of what it emptied.
-        named = text.split("\n")[error.line - 1]
-        assert named.split(" ")[0] in (*sample().split(), *new.split())
+    named = text.split("\n")[error.line - 1] if error.line else ""
+    if name in ELSEWHERE:
+        assert named.partition(" ")[0] == ELSEWHERE[name]
+    else:
+        first = sample().count("\n", 0, sample().index(old)) + 1
+        assert first <= error.line <= first + new.rstrip("\n").count("\n"), named
 
 
 def test_every_code_that_is_an_error_has_a_case() -> None:
@@ -289,6 +377,45 @@ def test_covariances_that_cannot_be(place: int, value: float) -> None:
     expected = ["O17"] if (place, value) != (0, 1e300) else []
     assert [w.code for w in parse_ocm(text).warnings] == expected
     assert parse_ocm(text, repair_covariance=True).blocks[0].covariance is not None
+
+
+def test_a_name_given_to_two_blocks_warns() -> None:
+    text = edited("TRAJ_ID = 2", "TRAJ_ID = 1")
+    (warning,) = parse_ocm(text).warnings
+    assert (warning.code, warning.key, warning.found) == ("O03", "TRAJ_ID", "1")
+    assert text.split("\n")[warning.line - 1] == "TRAJ_ID = 1"
+    assert text.split("\n").index("TRAJ_ID = 1") < warning.line - 1
+
+
+@pytest.mark.parametrize("notation", ["KVN", "XML", "JSON"])
+@pytest.mark.parametrize(
+    ("old", "new", "key", "before"),
+    [
+        ("OWNER = Owner\nCOUNTRY = Country\n", "COUNTRY = Country\nOWNER = Owner\n",
+         "OWNER", "COUNTRY"),
+        ("OBS_USED = 100\nSEDR = 0.0004 [W/kg]\n", "SEDR = 0.0004 [W/kg]\nOBS_USED = 100\n",
+         "OBS_USED", "SEDR"),
+        (PHYS + COVARIANCES, COVARIANCES + PHYS, "PHYS", "COV"),
+        ("USER_DEFINED_HBR = 4.5\nUSER_DEFINED_MANEUVERABLE = YES\n",
+         "USER_DEFINED_MANEUVERABLE = YES\nUSER_DEFINED_HBR = 4.5\n", "", ""),
+    ],
+)  # fmt: skip
+def test_keywords_and_sections_out_of_order_warn(
+    old: str, new: str, key: str, before: str, notation: str
+) -> None:
+    """Once, at the first; parameters of the user have no order, nor has an object of JSON."""
+    text = edited(old, new)
+    if notation == "XML":
+        text = as_xml(text)
+    elif notation == "JSON":
+        text, key = as_json(text), ""
+    found = [(w.code, w.key, w.expected) for w in parse_ocm(text).warnings]
+    assert found == ([("O03", key, f"before {before}")] if key else [])
+    if key:
+        (warning,) = parse_ocm(text).warnings
+        assert key.lower() in text.split("\n")[warning.line - 1].lower()
+        with pytest.raises(MessageError, match="O03"):
+            parse_ocm(text, strict=True)
 
 
 def test_step_too_long_warns() -> None:
@@ -499,11 +626,11 @@ def test_too_many_sections_end_the_reading(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(ocm_notation, "MAX_BLOCKS", 50)
     many = sample() + "MAN_START\nMAN_ID = 1\nMAN_STOP\n" * 60
     xml = "<man><MAN_ID>1</MAN_ID></man>" * 60
-    json = ", ".join(['{"MAN_ID": "1"}'] * 60)
+    more = ", ".join(['{"MAN_ID": "1"}'] * 60)
     for text in (
         many,
         format_ocm(parse_ocm(sample()), "XML").replace("<pert>", xml + "<pert>"),
-        format_ocm(parse_ocm(sample()), "JSON").replace('"MAN": [', f'"MAN": [{json}, '),
+        format_ocm(parse_ocm(sample()), "JSON").replace('"MAN": [', f'"MAN": [{more}, '),
     ):
         with pytest.raises(MessageError, match="at most 50 sections"):
             parse_ocm(text)

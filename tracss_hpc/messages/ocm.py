@@ -31,7 +31,6 @@ from tracss_hpc.messages.findings import Judge
 from tracss_hpc.messages.kvn import split_unit
 from tracss_hpc.messages.ocm_keywords import (
     BLOCK_TYPES,
-    COV_FRAMES,
     COV_TYPES,
     TABLE,
     USER_PREFIX,
@@ -39,6 +38,13 @@ from tracss_hpc.messages.ocm_keywords import (
 )
 from tracss_hpc.messages.ocm_notation import FIRST, OcmSection, cut_ocm
 from tracss_hpc.messages.ocm_rows import read_rows, symmetric
+from tracss_hpc.messages.ocm_rules import (
+    check_complete,
+    check_covariance_words,
+    check_meta,
+    check_together,
+    check_trajectory_words,
+)
 from tracss_hpc.messages.trajectory_record import (
     ForceModel,
     Manoeuvre,
@@ -49,7 +55,6 @@ from tracss_hpc.messages.trajectory_record import (
 )
 from tracss_hpc.messages.trajectory_rules import (
     SAME_EPOCH_S,
-    check_known,
     check_trajectory,
     repair_covariances,
 )
@@ -57,7 +62,6 @@ from tracss_hpc.messages.utc import EpochError, Utc, elapsed, parse_utc
 
 __all__ = ["parse_ocm"]
 
-_BASES = ("OPERATIONAL", "CANDIDATE")
 _DERIVED = "="
 
 
@@ -88,18 +92,14 @@ def parse_ocm(
     for k, section in enumerate(sections):
         by_name[section.name].append(k)
     trajectories, covariances = by_name["TRAJ"], by_name["COV"]
-    _check_meta(sections[1], known, judge)
+    check_meta(sections[1], known, judge)
     for k in trajectories:
-        _check_trajectory_words(sections[k], taken[k][0], judge)
+        check_trajectory_words(sections[k], taken[k][0], judge)
     for k in covariances:
-        _check_covariance_words(sections[k], taken[k][0], judge)
+        check_covariance_words(sections[k], taken[k][0], judge)
     for section in sections:
-        _check_complete(section, judge)
-    if covariances and len(covariances) != len(trajectories):
-        judge.error(
-            "O15", sections[covariances[-1]].line, "COV", f"{len(covariances)} sections",
-            f"none or {len(trajectories)}, one for each TRAJ", "sections do not match",
-        )  # fmt: skip
+        check_complete(section, judge)
+    check_together(sections, judge)
     judge.finish()
     blocks = []
     for place, k in enumerate(trajectories):
@@ -182,20 +182,6 @@ def _take(section: OcmSection, origin: Utc | None, judge: Judge) -> _Taken:
     return fields, extra
 
 
-def _check_complete(section: OcmSection, judge: Judge) -> None:
-    missing = [
-        name
-        for name, row in TABLE[section.name].items()
-        if row.mandatory and not section.values.get(name, ("", 0))[0]
-    ]
-    if missing:
-        line = section.values.get(missing[0], ("", section.line))[1]
-        judge.error(
-            "O02", line, missing[0], "nothing", f"a value for {', '.join(missing)}",
-            f"{section.name} is incomplete",
-        )  # fmt: skip
-
-
 def _value(keyword: OcmKeyword, text: str, line: int, origin: Utc | None, judge: Judge) -> Any:
     """Value of a keyword in the type of its field; None after a fault."""
     if keyword.kind == "text":
@@ -235,62 +221,6 @@ def _epoch(key: str, text: str, line: int, origin: Utc | None, judge: Judge) -> 
     return None
 
 
-def _check_meta(meta: OcmSection, known: Container[str] | None, judge: Judge) -> None:
-    text, line = meta.values.get("TIME_SYSTEM", ("", 0))
-    if text and text.upper() != "UTC":
-        judge.error("O04", line, "TIME_SYSTEM", text, "UTC", "another time system; convert first")
-    designator, line = meta.values.get("OBJECT_DESIGNATOR", ("", 0))
-    check_known(designator, known, line, "OBJECT_DESIGNATOR", judge)
-
-
-def _check_trajectory_words(section: OcmSection, fields: dict[str, Any], judge: Judge) -> None:
-    def check(code: str, key: str, allowed: tuple[str, ...], why: str) -> str:
-        text, line = section.values.get(key, ("", 0))
-        if text and text.upper() not in allowed:
-            judge.error(code, line, key, text, " or ".join(allowed), why)
-        return text.upper()
-
-    fields["basis"] = check("O14", "TRAJ_BASIS", _BASES, "another basis")
-    check("O05", "CENTER_NAME", ("EARTH",), "another center")
-    frame = section.values.get("TRAJ_REF_FRAME", ("", 0))[0]
-    remedy = "write EME2000 if that is meant" if frame.upper() == "J2000" else "convert first"
-    check("O06", "TRAJ_REF_FRAME", ("EME2000",), f"states in {frame}: {remedy}")
-    kind = check("O07", "TRAJ_TYPE", tuple(BLOCK_TYPES), "not Cartesian states")
-    text, line = section.values.get("TRAJ_UNITS", ("", 0))
-    if text and kind in BLOCK_TYPES and _units(text) != BLOCK_TYPES[kind]:
-        expected = f"[{', '.join(BLOCK_TYPES[kind])}]"
-        judge.error("O08", line, "TRAJ_UNITS", text, expected, "other units; convert first")
-
-
-def _check_covariance_words(section: OcmSection, fields: dict[str, Any], judge: Judge) -> None:
-    def check(key: str, allowed: tuple[str, ...], why: str) -> str:
-        text, line = section.values.get(key, ("", 0))
-        if text and text.upper() not in allowed:
-            judge.error("O16", line, key, text, " or ".join(allowed), why)
-        return text.upper()
-
-    kind = check("COV_TYPE", tuple(COV_TYPES), "not a Cartesian covariance")
-    check("COV_ORDERING", ("LTM",), "not a lower triangle by rows")
-    fields["covariance_frame"] = check("COV_REF_FRAME", COV_FRAMES, "another frame")
-    text, line = section.values.get("COV_UNITS", ("", 0))
-    if text and kind in COV_TYPES and _units(text) not in _covariance_units(kind):
-        expected = f"[{', '.join(COV_TYPES[kind])}]"
-        judge.error("O16", line, "COV_UNITS", text, expected, "other units; convert first")
-
-
-def _units(text: str) -> tuple[str, ...]:
-    return tuple(unit.strip().lower() for unit in text.strip("[] ").split(","))
-
-
-def _covariance_units(kind: str) -> tuple[tuple[str, ...], ...]:
-    """Units of the state, as the book has it, or those of the 6 or 21 numbers themselves."""
-    state = COV_TYPES[kind]
-    powers = {0: "km**2", 1: "km**2/s", 2: "km**2/s**2"}
-    rates = [int(unit == "km/s") for unit in state]
-    triangle = [powers[rates[i] + rates[j]] for i in range(len(state)) for j in range(i + 1)]
-    return state, tuple(triangle)
-
-
 def _block(
     section: OcmSection,
     taken: _Taken,
@@ -300,6 +230,10 @@ def _block(
     judge: Judge,
 ) -> TrajectoryBlock:
     """States and covariances of one TRAJ and its COV; rows that cannot be read raise at once."""
+    for one in (section, covariance):
+        if one is not None and not one.rows:
+            why = "a block without data"
+            raise judge.fatal("O02", one.line, one.name, "no data lines", "data lines", why)
     fields, extra = taken
     columns = len(BLOCK_TYPES[fields["=TRAJ_TYPE"].upper()])
     jd, seconds, table = read_rows(section.rows, section.row_lines, columns, origin, judge)

@@ -22,6 +22,7 @@ __all__ = [
     "REPEATED",
     "SECTIONS",
     "TABLE",
+    "TRAJ_BASES",
     "USER_PREFIX",
     "OcmKeyword",
     "keyword_text",
@@ -44,6 +45,7 @@ class OcmKeyword(NamedTuple):
 SECTIONS = ("HEADER", "META", "TRAJ", "PHYS", "COV", "MAN", "PERT", "OD", "USER")
 REPEATED = ("TRAJ", "COV", "MAN")
 USER_PREFIX = "USER_DEFINED_"
+TRAJ_BASES = ("OPERATIONAL", "CANDIDATE")
 #: TRAJ_TYPE -> units of its columns.
 BLOCK_TYPES = {
     "CARTPV": ("km",) * 3 + ("km/s",) * 3,

@@ -30,18 +30,16 @@ _RELATIVE_LIMIT_S = 1e10  # 317 years from EPOCH_TZERO
 def read_rows(
     rows: Sequence[str], lines: Sequence[int], columns: int, origin: Utc | None, judge: Judge
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Epochs (jd, seconds) and numbers (n, columns) of data lines; `lines` says where they stand.
+    """Epochs (jd, seconds) and numbers (n, columns) of n > 0 lines; `lines` says where they stand.
 
     An epoch is absolute, or in SI seconds from `origin`; one kind in a block (O11).
 
     Raises
     ------
     MessageError
-        O02 without lines, O09 for another number of columns, O10 for what is no number or epoch,
+        O09 for another number of columns, O10 for what is no number or epoch,
         O11 for mixed epochs.
     """
-    if not rows:
-        raise judge.fatal("O02", 0, "", "no data lines", "data lines", "a block without data")
     for k in np.flatnonzero(_count_words(rows) != columns + 1).tolist():
         raise judge.fatal(
             "O09", lines[k], "", f"{len(_words(rows[k]))} columns: {rows[k]}",
