@@ -4,8 +4,8 @@ Fed by KVN, XML or JSON text; feeds the trajectory record. Every fault has a cod
 
     O01 no OCM, or another version       O11 epochs not increasing, or absolute and relative mixed
     O02 keyword or section missing       O12 fewer than 5 records before or after the useable span
-    O03 unknown or misplaced             O13 useable span empty, outside the data, not contiguous
-    O04 TIME_SYSTEM not UTC              O14 TRAJ_BASIS not OPERATIONAL or CANDIDATE
+    O03 unknown, misplaced, order (warn) O13 useable span empty, outside the data, not contiguous
+    O04 TIME_SYSTEM not UTC              O14 TRAJ_BASIS not one of its two words
     O05 CENTER_NAME not EARTH            O15 COV sections do not match the TRAJ sections
     O06 TRAJ_REF_FRAME not EME2000       O16 COV_TYPE, _ORDERING, _REF_FRAME or _UNITS not allowed
     O07 TRAJ_TYPE not CARTPV, CARTPVA    O17 covariance not positive semi-definite (warning)

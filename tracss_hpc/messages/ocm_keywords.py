@@ -91,5 +91,5 @@ def keyword_text(keyword: OcmKeyword, holder: Any) -> str:
         return value.iso()
     if keyword.kind == "number":
         unit = f" [{keyword.unit}]" if keyword.unit and keyword.section != "USER" else ""
-        return f"{number_text(value)}{unit}"
+        return f"{number_text(float(value))}{unit}"  # a NumPy number has another repr
     return str(value)

@@ -32,7 +32,7 @@ MAX_BLOCKS = 10_000
 LINE_NAMES = {"TRAJ": "trajLine", "COV": "covLine", "MAN": "manLine"}
 _XML_SECTIONS = {"metadata": "META", **{name.lower(): name for name in SECTIONS[2:]}}
 _XML_GROUPS = ("ndm", "ocm", "header", "body", "segment", "data")
-_ORDER = "out of the order of 502.0-B-3"
+_ORDER = "out of the order of 502.0-B-3 (7.4.8)"
 _DATA_BEGINS = frozenset("0123456789+-.")
 _KVN_MARKS = {
     f"{name}_{end}": (name, end)
@@ -234,13 +234,14 @@ def _cut_xml(text: str, judge: Judge) -> list[OcmSection]:
         is_row = path == row_path
         name = path.pop()
         line = parser.CurrentLineNumber
-        value = " ".join("".join(words).split())
+        value = "".join(words)
         words.clear()
         section = sections[-1]
         if is_row:
-            section.rows.append(value)
+            section.rows.append(" ".join(value.split()))
             section.row_lines.append(line)
             return
+        value = " ".join(filter(None, map(str.strip, value.split("\n"))))
         if name in _XML_GROUPS or name in _XML_SECTIONS:
             if value:
                 raise judge.fatal("O03", line, name, value, "elements", "text between elements")

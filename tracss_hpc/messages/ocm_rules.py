@@ -109,7 +109,7 @@ def check_together(sections: Sequence[OcmSection], judge: Judge) -> None:
     if named["OD"] and not named["PERT"]:
         judge.error(
             "O02", named["OD"][0].line, "PERT", "none", "the forces of the OD",
-            "section missing beside OD (502.0-B-3 6.2.10.5)",
+            "section missing beside OD",
         )  # fmt: skip
 
 
