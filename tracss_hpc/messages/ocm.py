@@ -58,7 +58,7 @@ from tracss_hpc.messages.trajectory_rules import (
     check_trajectory,
     repair_covariances,
 )
-from tracss_hpc.messages.utc import EpochError, Utc, elapsed, parse_utc
+from tracss_hpc.messages.utc import EPOCH_FORMS, MAX_SECONDS, EpochError, Utc, elapsed, parse_utc
 
 __all__ = ["parse_ocm"]
 
@@ -211,13 +211,11 @@ def _epoch(key: str, text: str, line: int, origin: Utc | None, judge: Judge) -> 
         if "T" in text or key in ("EPOCH_TZERO", "CREATION_DATE"):
             return parse_utc(text)
         seconds = parse_number(key, split_unit(text)[0])
-        if abs(seconds) < 1e10 and origin is not None:  # 317 years
+        if abs(seconds) < MAX_SECONDS and origin is not None:
             return origin.plus(seconds)
     except (EpochError, MessageError):
         pass
-    judge.error(
-        "O10", line, key, text, "YYYY-MM-DDThh:mm:ss[.f], YYYY-DDDThh:mm:ss[.f] (UTC)", "no epoch"
-    )
+    judge.error("O10", line, key, text, EPOCH_FORMS, "no epoch")
     return None
 
 

@@ -18,13 +18,19 @@ from numpy.typing import NDArray
 from tracss_hpc.errors import MessageError
 from tracss_hpc.messages.elements import parse_number
 from tracss_hpc.messages.findings import Judge
-from tracss_hpc.messages.utc import EpochError, Utc, add_seconds, parse_utcs
+from tracss_hpc.messages.utc import (
+    EPOCH_FORMS,
+    MAX_SECONDS,
+    EpochError,
+    Utc,
+    add_seconds,
+    parse_utcs,
+)
 
 __all__ = ["read_numbers", "read_rows", "symmetric"]
 
 _NUMBER_BYTES = b"0123456789+-.eE \t"
 _BLANKS = re.compile(r"[ \t]+")
-_RELATIVE_LIMIT_S = 1e10  # 317 years from EPOCH_TZERO
 
 
 def read_rows(
@@ -117,11 +123,10 @@ def _epochs(
             return parse_utcs(texts)
         except EpochError as error:
             raise judge.fatal(
-                "O10", lines[error.index], "", texts[error.index],
-                "YYYY-MM-DDThh:mm:ss[.f] or YYYY-DDDThh:mm:ss[.f] (UTC)", "no epoch",
+                "O10", lines[error.index], "", texts[error.index], EPOCH_FORMS, "no epoch"
             ) from error  # fmt: skip
     t = read_numbers(texts, lines, 1, judge)[:, 0]
-    if np.abs(t).max() > _RELATIVE_LIMIT_S or origin is None:
+    if np.abs(t).max() > MAX_SECONDS or origin is None:
         k = int(np.argmax(np.abs(t)))
         raise judge.fatal("O10", lines[k], "", texts[k], "seconds from EPOCH_TZERO", "too far off")
     return add_seconds(origin, t)
