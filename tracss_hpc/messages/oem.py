@@ -24,7 +24,7 @@ from tracss_hpc.messages.trajectory_record import (
     TrajectoryRecord,
 )
 from tracss_hpc.messages.trajectory_rules import check_known, check_states, repair_covariances
-from tracss_hpc.messages.utc import EpochError, Utc, elapsed, parse_utc
+from tracss_hpc.messages.utc import EPOCH_FORMS, EpochError, Utc, elapsed, parse_utc
 
 __all__ = ["check_word", "is_catalog_number", "object_of", "parse_epoch", "parse_oem"]
 
@@ -42,7 +42,6 @@ _SETTINGS = (
     ("CENTER_NAME", "O05", ("EARTH",), "only orbits about the Earth are screened"),
     ("REF_FRAME", "O06", ("EME2000", "J2000"), "another frame; convert the states first"),
 )
-_EPOCHS = "YYYY-MM-DDThh:mm:ss[.f] or YYYY-DDDThh:mm:ss[.f] (UTC)"
 #: 502.0-B-3 3.2.4.11, and of annex B5 the words that tell inertial from rotating axes.
 _COVARIANCE_FRAMES = (
     "RTN", "RSW", "RSW_INERTIAL", "RSW_ROTATING", "TNW", "TNW_INERTIAL", "EME2000", "J2000",
@@ -127,7 +126,7 @@ def parse_epoch(key: str, entry: Entry, judge: Judge) -> Utc:
     try:
         return parse_utc(entry.text)
     except EpochError:
-        raise judge.fatal("O10", entry.line, key, entry.text, _EPOCHS, "no epoch") from None
+        raise judge.fatal("O10", entry.line, key, entry.text, EPOCH_FORMS, "no epoch") from None
 
 
 def _check_header(parts: OemParts, judge: Judge) -> None:
@@ -191,7 +190,7 @@ def _check_absolute(rows: Sequence[str], lines: Sequence[int], judge: Judge) -> 
     """Refuse a first cell without date: an OEM has no epoch from which seconds could count."""
     for row, line in zip(rows, lines, strict=True):
         if "T" not in row:
-            raise judge.fatal("O10", line, "", row.split(" ")[0], _EPOCHS, "no epoch")
+            raise judge.fatal("O10", line, "", row.split(" ")[0], EPOCH_FORMS, "no epoch")
 
 
 def _columns(segment: OemSegment, judge: Judge) -> int:

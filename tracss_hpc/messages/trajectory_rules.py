@@ -33,6 +33,7 @@ from tracss_hpc.messages.utc import Utc, elapsed
 __all__ = [
     "PADDING",
     "RADIUS_KM",
+    "SAME_EPOCH_S",
     "check_known",
     "check_states",
     "check_trajectory",
@@ -41,6 +42,8 @@ __all__ = [
 
 PADDING = 5  # records outside the useable span, each side [TraCSS-Spec-002]
 SIDE = 3  # states either side of the nearest that seven-point interpolation needs
+#: Epochs closer than this are one: EPOCH_TZERO plus seconds is 5 ps off an absolute text.
+SAME_EPOCH_S = 1e-6
 RADIUS_KM = (6300.0, 1e6)
 MAX_SPEED_KM_S = 20.0  # escape from 6,300 km needs 11.2
 _MAX_ACCELERATION_KM_S2 = 1.5e-4  # beyond two bodies between two states
@@ -76,7 +79,10 @@ def check_trajectory(
         clipped.append(block)
     for k in range(1, len(blocks)):
         before, after = blocks[k - 1].useable_stop, blocks[k].useable_start
-        if before != after:
+        if abs(after.minus(before)) <= SAME_EPOCH_S:
+            if clipped[k - 1].useable_stop == before:
+                clipped[k - 1] = dataclasses.replace(clipped[k - 1], useable_stop=after)
+        else:
             judge.forgive(
                 "O13", lines[k][0], "USEABLE_START_TIME", after.iso(), before.iso(),
                 f"block {k + 1} does not begin where block {k} ends",
