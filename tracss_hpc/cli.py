@@ -151,8 +151,10 @@ def _pair(options: argparse.Namespace, comm: Comm | None) -> int:
     from tracss_hpc.runs.trajectories import pair_report
 
     text = pair_report(
-        options.first, options.second, within_km=options.within_km, strict=options.strict,
-        lenient=options.lenient, hbr_m=options.hbr_m,
+        options.first, options.second, within_km=options.within_km, hbr_m=options.hbr_m,
+        catalog=options.catalog, strict=options.strict, lenient=options.lenient,
+        repair_covariance=options.repair_covariance,
+        max_acceleration_km_s2=options.max_acceleration_km_s2,
     )  # fmt: skip
     _say(text)
     return 0
@@ -435,6 +437,22 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
         "--lenient",
         action="store_true",
         help="clip useable spans that the data or their padding do not cover",
+    )
+    pair.add_argument(
+        "--catalog",
+        metavar="FILE",
+        help="element sets: warn (O20) of an object that is not among them",
+    )
+    pair.add_argument(
+        "--repair-covariance",
+        action="store_true",
+        help="replace covariances that are not positive semi-definite by the nearest that are",
+    )
+    pair.add_argument(
+        "--max-acceleration-km-s2",
+        type=_positive,
+        metavar="A",
+        help="take states with so much acceleration beyond two bodies, e.g. of a burn (O18)",
     )
 
     catalog = verb(

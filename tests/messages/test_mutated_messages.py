@@ -197,7 +197,9 @@ def samples() -> dict[str, Sample]:
 
 SAMPLES = samples()
 ORIGINALS = {name: sample.read(sample.text) for name, sample in SAMPLES.items()}
-_PIECES = st.one_of(st.sampled_from(list('0123456789+-.,eEXDT_ =<>&"[]:#')), st.text(max_size=2))
+_PIECES = st.one_of(
+    st.sampled_from(list('0123456789+-.,eEXDT_ =<>&"[]:#\n\t\r')), st.text(max_size=2)
+)
 
 
 def allowed_at(sample: Sample, place: int) -> str:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import html
+import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.messages.ephemeris_texts import HEADER, segment
 from tests.messages.ocm_samples import (
     START,
     block_times,
@@ -22,7 +26,9 @@ from tests.messages.ocm_samples import (
 from tracss_hpc.errors import MessageError
 from tracss_hpc.messages import ocm_notation
 from tracss_hpc.messages.ocm import parse_ocm
-from tracss_hpc.messages.ocm_write import format_ocm
+from tracss_hpc.messages.ocm_write import OCM_FORMATS, format_ocm, left_out
+from tracss_hpc.messages.oem import parse_oem
+from tracss_hpc.messages.trajectory_record import ForceModel, Manoeuvre, TrajectoryRecord
 from tracss_hpc.messages.utc import elapsed, parse_utc
 
 ROW_OF_BLOCK_1 = "2025-01-01T11:57:00.000000"
@@ -66,19 +72,139 @@ def test_relative_times_are_the_absolute_ones() -> None:
     assert record_contents(parse_ocm(sample(relative=True))) == record_contents(parse_ocm(sample()))
 
 
+def with_fraction_of_a_microsecond(fraction: float, *, relative: bool) -> str:
+    """The sample, all epochs later by a fraction, EPOCH_TZERO by 0.654321 s; COV in seconds?"""
+
+    def iso(t: float) -> str:
+        epoch = START.plus(t)
+        return epoch._replace(seconds=round(epoch.seconds, 6)).iso()
+
+    lines, section, k = [], "", 0
+    for line in kvn_lines_of_sample():
+        if line.endswith("_START"):
+            section, place, k = line, lines.count("TRAJ_STOP"), 0
+        if section == "COV_START":
+            place = lines.count("COV_STOP")
+        if line.startswith("2025-"):
+            t = float(block_times(place)[k])
+            late = section == "COV_START" and relative
+            epoch = repr(round(t + fraction - 0.654321, 6)) if late else iso(t + fraction)
+            if section == "TRAJ_START":
+                r, v = circle(np.array([t]))
+                line = f"{epoch} {' '.join(map(repr, [*r[0].tolist(), *v[0].tolist()]))}"
+            else:
+                line = f"{epoch} {line.partition(' ')[2]}"
+            k += 1
+        for t in (0.0, 300.0, 600.0, 900.0):
+            line = line.replace(f"TIME = {START.plus(t).iso()}", f"TIME = {iso(t + fraction)}")
+        lines.append(line.replace(f"TZERO = {START.iso()}", f"TZERO = {iso(0.654321)}"))
+    return "\n".join(lines)
+
+
+def test_epochs_that_differ_in_the_last_bit_are_the_same() -> None:
+    """A sum of EPOCH_TZERO and seconds is not always the float of the absolute text: 5 ps."""
+    for tick in range(20):
+        fraction = (123_457 + 39_119 * tick) % 10**6 / 1e6
+        absolute = parse_ocm(with_fraction_of_a_microsecond(fraction, relative=False))
+        mixed = parse_ocm(with_fraction_of_a_microsecond(fraction, relative=True))
+        assert record_contents(mixed) == record_contents(absolute)
+        assert mixed.warnings == ()
+
+
+@pytest.mark.parametrize("key", ["USEABLE_START_TIME", "STOP_TIME"])
+def test_a_picosecond_parts_no_blocks(key: str) -> None:
+    second = parse_utc("2025-01-01T12:05:00").minus(START)
+    lines = kvn_lines_of_sample()
+    for place, line in enumerate(lines):
+        if line == f"{key} = 2025-01-01T12:05:00.000000":  # the start of the second block
+            lines[place] = f"{key} = {second + 1e-10!r}"
+        if line == f"{key} = 2025-01-01T12:10:00.000000":
+            lines[place] = f"{key} = {second + 300 - 1e-10!r}"
+    assert lines != kvn_lines_of_sample()
+    record = parse_ocm("\n".join(lines), strict=True)
+    assert record.blocks[0].useable_stop == record.blocks[1].useable_start
+
+
+def test_a_microsecond_does() -> None:
+    text = edited(
+        "USEABLE_START_TIME = 2025-01-01T12:05:00.000000",
+        "USEABLE_START_TIME = 2025-01-01T12:05:00.000002",
+    )
+    with pytest.raises(MessageError, match="O13"):
+        parse_ocm(text)
+
+
 def test_relative_times_count_a_leap_second() -> None:
     block = parse_ocm(sample_over_leap_second()).blocks[0]
     assert block.seconds[4:7].tolist() == [86340.0, 86400.0, 59.0]
     assert (np.diff(elapsed(block.useable_start, block.jd, block.seconds)) == 60.0).all()
 
 
+def positions_alone(section: str) -> str:
+    """A COV section without its velocities."""
+    text = section.replace("TYPE = CARTPV", "TYPE = CARTP").replace(", km/s, km/s, km/s]", "]")
+    lines = text.split("\n")
+    return "\n".join(" ".join(x.split()[:7]) if x.startswith("2025") else x for x in lines)
+
+
+COVARIANCE_OF_BLOCK_2 = sample()[sample().rindex("COV_START") : sample().rindex("COV_STOP")]
+COVARIANCES = sample()[sample().index("COV_START") : sample().index("MAN_START")]
+PHYS = sample()[sample().index("PHYS_START") : sample().index("COV_START")]
+
+
+def as_xml(text: str) -> str:
+    """A message in KVN as XML, line by line, in whatever order it is."""
+    lines, section = ['<ocm id="CCSDS_OCM_VERS" version="3.0">', "<header>"], ""
+    for line in text.strip().split("\n")[1:]:
+        key, _, value = map(str.strip, line.partition("="))
+        tag = section.lower() if section != "META" else "metadata"
+        if line.endswith("_START"):
+            section = line.removesuffix("_START")
+            tag = section.lower() if section != "META" else "metadata"
+            lines += ["</header>", "<body><segment>"] if section == "META" else []
+            lines.append(f"<{tag}>")
+        elif line.endswith("_STOP"):
+            lines += [f"</{tag}>"] + (["<data>"] if section == "META" else [])
+        elif not value and section:
+            lines.append(f"<{tag}Line>{line}</{tag}Line>")
+        elif value:
+            value, _, unit = value.partition(" [") if key in UNITS else (value, "", "")
+            attribute = f' units="{unit[:-1]}"' if unit else ""
+            name = key.removeprefix("USER_DEFINED_")
+            start = f'USER_DEFINED parameter="{name}"' if section == "USER" else key + attribute
+            lines.append(f"<{start}>{html.escape(value)}</{start.split(' ')[0]}>")
+    return "\n".join([*lines, "</data></segment></body></ocm>"])
+
+
+def as_json(text: str) -> str:
+    """A message in KVN as JSON, in whatever order it is."""
+    top: dict[str, Any] = {}
+    holder = top
+    for line in text.strip().split("\n"):
+        key, _, value = map(str.strip, line.partition("="))
+        if line.endswith("_START"):
+            name, holder = line.removesuffix("_START"), {}
+            if name in ("TRAJ", "COV", "MAN"):
+                top.setdefault(name, []).append(holder)
+            else:
+                top[name] = holder
+        elif value:
+            holder[key] = value
+        elif not line.startswith("COMMENT") and not line.endswith("_STOP"):
+            holder.setdefault(f"{name.lower()}Line", []).append(line)
+    return json.dumps(top)
+
+
+#: Keywords of the sample whose value has a unit.
+UNITS = ("TAIMUTC_AT_TZERO", "DRAG_CONST_AREA", "WET_MASS", "AREA_TYP_FOR_PC", "RCS", "GM",
+         "DAYS_SINCE_LAST_OBS", "SEDR")  # fmt: skip
 #: Name of the case, edit of the sample, code, keyword, a text of the message.
 BROKEN = {
     "not-an-ocm": ("CCSDS_OCM_VERS", "CCSDS_OPM_VERS", "O01", "", "OPM"),
     "version-2": ("VERS = 3.0", "VERS = 2.0", "O01", "CCSDS_OCM_VERS", "2.0"),
     "no-owner": ("OWNER = Owner\n", "", "O02", "OWNER", "OWNER"),
     "owner-empty": ("OWNER = Owner", "OWNER =", "O02", "OWNER", "OWNER"),
-    "no-data": ("\n".join(kvn_lines_of_sample()[40:56]) + "\n", "", "O02", "", "no data lines"),
+    "no-data": ("\n".join(kvn_lines_of_sample()[40:56]) + "\n", "", "O02", "TRAJ", "no data lines"),
     "unknown-section": ("PHYS_START", "FIZZ_START", "O03", "", "FIZZ_START"),
     "no-stop": ("META_STOP\n", "", "O03", "", "META_STOP"),
     "unknown-keyword": ("OWNER = O", "OWNAR = O", "O03", "OWNAR", "OWNAR"),
@@ -128,14 +254,39 @@ BROKEN = {
     "covariance-units": (
         "COV_UNITS = [km, km, km", "COV_UNITS = [m, m, m", "O16", "COV_UNITS", "[m, m",
     ),
+    "two-bases": (
+        "TRAJ_ID = 2\nTRAJ_BASIS = OPERATIONAL", "TRAJ_ID = 2\nTRAJ_BASIS = CANDIDATE",
+        "O14", "TRAJ_BASIS", "CANDIDATE",
+    ),
+    "two-covariance-types": (
+        COVARIANCE_OF_BLOCK_2, positions_alone(COVARIANCE_OF_BLOCK_2), "O16", "COV_TYPE", "CARTP",
+    ),
+    "od-without-forces": (
+        sample()[sample().index("PERT_START") : sample().index("OD_START")], "", "O02", "PERT",
+        "forces",
+    ),
     "metres": (" 7000.0 ", " 7000000.0 ", "O18", "", "is it in km"),
     "beyond-numbers": (" 7000.0 ", " 7e300 ", "O18", "", "is it in km"),
     "off-the-orbit": (" 7000.0 ", " 7001.0 ", "O18", "", "not one free orbit"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("old", "new", "code", "key", "word"), BROKEN.values(), ids=list(BROKEN))
-def test_broken(old: str, new: str, code: str, key: str, word: str) -> None:
+#: Cases whose error names no line that the edit changed: how the line named begins, "" without one.
+ELSEWHERE = {
+    "no-owner": "META_START",
+    "no-data": "TRAJ_START",
+    "padding-4": "2025-01-01T11:55:00.000000",
+    "useable-outside": "2025-01-01T11:55:00.000000",
+    "useable-empty": "2025-01-01T12:00:00.000000",
+    "blocks-apart": "2025-01-01T12:00:00.000000",
+    "one-covariance": "COV_START",
+    "off-the-orbit": "2025-01-01T11:56:00.000000",  # the end of the step
+}
+
+
+@pytest.mark.parametrize("name", list(BROKEN))
+def test_broken(name: str) -> None:
+    old, new, code, key, word = BROKEN[name]
     text = edited(old, new)
     with pytest.raises(MessageError) as caught:
         parse_ocm(text, file="broken.ocm")
@@ -144,10 +295,12 @@ def test_broken(old: str, new: str, code: str, key: str, word: str) -> None:
     if key:
         assert error.key == key
     assert word in str(error)
-    if error.line:
-        # The line named is one that the edit changed, or the head of what it emptied.
-        named = text.split("\n")[error.line - 1]
-        assert named.split(" ")[0] in (*sample().split(), *new.split())
+    named = text.split("\n")[error.line - 1] if error.line else ""
+    if name in ELSEWHERE:
+        assert named.partition(" ")[0] == ELSEWHERE[name]
+    else:
+        first = sample().count("\n", 0, sample().index(old)) + 1
+        assert first <= error.line <= first + new.rstrip("\n").count("\n"), named
 
 
 def test_every_code_that_is_an_error_has_a_case() -> None:
@@ -227,6 +380,45 @@ def test_covariances_that_cannot_be(place: int, value: float) -> None:
     expected = ["O17"] if (place, value) != (0, 1e300) else []
     assert [w.code for w in parse_ocm(text).warnings] == expected
     assert parse_ocm(text, repair_covariance=True).blocks[0].covariance is not None
+
+
+def test_a_name_given_to_two_blocks_warns() -> None:
+    text = edited("TRAJ_ID = 2", "TRAJ_ID = 1")
+    (warning,) = parse_ocm(text).warnings
+    assert (warning.code, warning.key, warning.found) == ("O03", "TRAJ_ID", "1")
+    assert text.split("\n")[warning.line - 1] == "TRAJ_ID = 1"
+    assert text.split("\n").index("TRAJ_ID = 1") < warning.line - 1
+
+
+@pytest.mark.parametrize("notation", ["KVN", "XML", "JSON"])
+@pytest.mark.parametrize(
+    ("old", "new", "key", "before"),
+    [
+        ("OWNER = Owner\nCOUNTRY = Country\n", "COUNTRY = Country\nOWNER = Owner\n",
+         "OWNER", "COUNTRY"),
+        ("OBS_USED = 100\nSEDR = 0.0004 [W/kg]\n", "SEDR = 0.0004 [W/kg]\nOBS_USED = 100\n",
+         "OBS_USED", "SEDR"),
+        (PHYS + COVARIANCES, COVARIANCES + PHYS, "PHYS", "COV"),
+        ("USER_DEFINED_HBR = 4.5\nUSER_DEFINED_MANEUVERABLE = YES\n",
+         "USER_DEFINED_MANEUVERABLE = YES\nUSER_DEFINED_HBR = 4.5\n", "", ""),
+    ],
+)  # fmt: skip
+def test_keywords_and_sections_out_of_order_warn(
+    old: str, new: str, key: str, before: str, notation: str
+) -> None:
+    """Once, at the first; parameters of the user have no order, nor has an object of JSON."""
+    text = edited(old, new)
+    if notation == "XML":
+        text = as_xml(text)
+    elif notation == "JSON":
+        text, key = as_json(text), ""
+    found = [(w.code, w.key, w.expected) for w in parse_ocm(text).warnings]
+    assert found == ([("O03", key, f"before {before}")] if key else [])
+    if key:
+        (warning,) = parse_ocm(text).warnings
+        assert key.lower() in text.split("\n")[warning.line - 1].lower()
+        with pytest.raises(MessageError, match="O03"):
+            parse_ocm(text, strict=True)
 
 
 def test_step_too_long_warns() -> None:
@@ -375,6 +567,110 @@ def test_writer_does_not_invent() -> None:
         format_ocm(dataclasses.replace(record, blocks=(none, record.blocks[1])))
 
 
+TZERO = {"EPOCH_TZERO": START.iso()}
+
+
+def from_oem() -> TrajectoryRecord:
+    """An OEM with what TraCSS demands of an OCM added, as a user would add it."""
+    text = (HEADER + segment(0, 14, 5, 9)).replace("VERS = 3.0", "VERS = 2.0")
+    record = parse_oem(text)
+    words = ("designator", "operator", "owner", "country", "originator_phone", "originator_email",
+             "originator_address")  # fmt: skip
+    (block,) = record.blocks
+    sigma = np.diag([1.0, 4.0, 1.0, 1e-6, 1e-6, 1e-6])
+    block = dataclasses.replace(
+        block,
+        id="1",
+        basis="OPERATIONAL",
+        covariance_jd=block.jd,
+        covariance_seconds=block.seconds,
+        covariance=np.tile(sigma, (block.jd.size, 1, 1)),
+        covariance_frame="RTN",
+    )
+    return dataclasses.replace(
+        record,
+        object=dataclasses.replace(record.object, **dict.fromkeys(words, "99901")),
+        extra={**record.extra, "META": {**TZERO, "TIME_SPAN_OF_OURS": "1"}},
+        blocks=(block,),
+    )
+
+
+@pytest.mark.parametrize("notation", OCM_FORMATS)
+@pytest.mark.parametrize("frame", ["RTN", "RSW", "UVW", "TNW", "RSW_INERTIAL", "tnw_inertial"])
+def test_what_is_written_of_other_records_is_read(notation: str, frame: str) -> None:
+    """Version of an OEM, comments and keywords of no OCM, the frames that others name."""
+    record = from_oem()
+    block = dataclasses.replace(record.blocks[0], covariance_frame=frame)
+    record = dataclasses.replace(record, blocks=(block,))
+    text = format_ocm(record, notation)  # type: ignore[arg-type]
+    again = parse_ocm(text, strict=True)
+    assert again.version == "3.0"
+    axes = "TNW" if frame.upper().startswith("TNW") else "RSW"
+    assert again.blocks[0].covariance_frame == f"{axes}_INERTIAL"
+    assert np.array_equal(again.blocks[0].covariance, block.covariance)  # type: ignore[arg-type]
+    assert left_out(record) == ("COMMENT", "TIME_SPAN_OF_OURS")
+    assert left_out(again) == ()
+
+
+def replaced(record: TrajectoryRecord, where: str, **fields: Any) -> TrajectoryRecord:
+    """The record with fields of itself, of its object or of its second block replaced."""
+    if where == "object":
+        return dataclasses.replace(record, object=dataclasses.replace(record.object, **fields))
+    if where == "block":
+        first, second = record.blocks
+        return dataclasses.replace(record, blocks=(first, dataclasses.replace(second, **fields)))
+    return dataclasses.replace(record, **fields)
+
+
+@pytest.mark.parametrize(
+    ("where", "fields", "word"),
+    [
+        ("block", {"covariance_frame": "RSW_ROTATING"}, "COV_REF_FRAME.*RSW_ROTATING"),
+        ("block", {"covariance_frame": "EME2000"}, "COV_REF_FRAME.*EME2000.*RSW_INERTIAL"),
+        ("block", {"basis": "PREDICTED"}, "TRAJ_BASIS.*PREDICTED.*OPERATIONAL or CANDIDATE"),
+        ("block", {"basis": "CANDIDATE"}, "TRAJ_BASIS.*CANDIDATE.*OPERATIONAL"),
+        ("block", {"id": "1"}, "TRAJ_ID.*found 1"),
+        ("block", {"covariance": np.tile(np.eye(3), (16, 1, 1))}, "COV_TYPE.*CARTP"),
+        ("record", {"center": "MARS"}, "CENTER_NAME.*MARS.*EARTH"),
+        ("record", {"frame": "ICRF"}, "TRAJ_REF_FRAME.*ICRF.*EME2000"),
+        ("record", {"time_system": "TAI"}, "TIME_SYSTEM.*TAI.*UTC"),
+        ("record", {"model": ForceModel(), "extra": {"META": TZERO}}, "PERT.*beside OD"),
+        ("record", {"extra": {"META": TZERO, "USER": {"USER_DEFINED_a b": "1"}}},
+         "USER_DEFINED_a b"),
+    ],
+)  # fmt: skip
+def test_writer_refuses_what_the_reader_would(
+    where: str, fields: dict[str, Any], word: str
+) -> None:
+    record = replaced(parse_ocm(sample()), where, **fields)
+    for notation in OCM_FORMATS:
+        with pytest.raises(MessageError, match=word):
+            format_ocm(record, notation)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    record = replaced(parse_ocm(sample()), "object", hbr_m=np.float64(4.5), mass_kg=np.float64(260))
+    assert format_ocm(record) == format_ocm(parse_ocm(sample()))
+
+
+@pytest.mark.parametrize("notation", OCM_FORMATS)
+def test_blanks_within_a_name_are_kept(notation: str) -> None:
+    record = replaced(parse_ocm(sample()), "object", name="A  B")
+    assert parse_ocm(format_ocm(record, notation)).object.name == "A  B"  # type: ignore[arg-type]
+
+
+def test_line_ends_within_a_value_of_xml_are_blanks() -> None:
+    text = format_ocm(parse_ocm(sample()), "XML").replace("Street 1", "\n  Street\n  1\n")
+    assert parse_ocm(text).object.originator_address == "Street 1"
+
+
+def test_manoeuvre_is_written_in_the_order_of_the_standard() -> None:
+    record = parse_ocm(sample())
+    values = dict(reversed(record.manoeuvres[0].values.items()))
+    turned = dataclasses.replace(record, manoeuvres=(Manoeuvre(values=values),))
+    assert parse_ocm(format_ocm(turned), strict=True).manoeuvres[0].values == values
+
+
 @pytest.mark.parametrize(
     ("old", "new", "word"),
     [
@@ -437,11 +733,11 @@ def test_too_many_sections_end_the_reading(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(ocm_notation, "MAX_BLOCKS", 50)
     many = sample() + "MAN_START\nMAN_ID = 1\nMAN_STOP\n" * 60
     xml = "<man><MAN_ID>1</MAN_ID></man>" * 60
-    json = ", ".join(['{"MAN_ID": "1"}'] * 60)
+    more = ", ".join(['{"MAN_ID": "1"}'] * 60)
     for text in (
         many,
         format_ocm(parse_ocm(sample()), "XML").replace("<pert>", xml + "<pert>"),
-        format_ocm(parse_ocm(sample()), "JSON").replace('"MAN": [', f'"MAN": [{json}, '),
+        format_ocm(parse_ocm(sample()), "JSON").replace('"MAN": [', f'"MAN": [{more}, '),
     ):
         with pytest.raises(MessageError, match="at most 50 sections"):
             parse_ocm(text)

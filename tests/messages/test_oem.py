@@ -252,6 +252,37 @@ def test_fault_of_xml(old: str, new: str, code: str, words: str) -> None:
     assert error.line > 0
 
 
+@pytest.mark.parametrize("key", ["X", "CZ_DOT_Z_DOT", "EPOCH"])
+@pytest.mark.parametrize("white", ["\n", "\t", "\r", " "])
+def test_white_space_within_a_value_is_refused(key: str, white: str) -> None:
+    """A row is cut at blanks: a value in two pieces must not become two numbers."""
+    text = oem_xml()
+    place = text.index(f"<{key}>" if key != "X" else "<X ")
+    middle = text.index("<", place + 1) - 3
+    text = f"{text[:middle]}{white}{text[middle:]}"
+    error = refused(text)
+    assert (error.code, error.key) == ("O10", key)
+    assert error.line == text.count("\n", 0, place) + 1
+
+
+def test_a_long_text_comes_whole_from_its_pieces() -> None:
+    """The parser hands a text over line by line and in pieces of 8 kB."""
+    text = "\n".join(f"{k} &lt; {k + 1}" for k in range(20_000))
+    comment = parse_oem(oem_xml().replace("made by hand", text)).extra["HEADER"]["COMMENT"]
+    assert comment == text.replace("&lt;", "<")
+
+
+def test_text_beside_elements_is_refused_wherever_it_stands() -> None:
+    for old, new in (("<body>", "<body>stray"), ("</body>", "stray</body>")):
+        error = refused(oem_xml().replace(old, new))
+        assert (error.code, error.key, error.given) == ("O01", "body", "stray")
+
+
+def test_pieces_of_three_values_are_no_accelerations() -> None:
+    text = re.sub(r"(<[XYZ]_DOT units=\"km/s\">-?\d)", r"\1 ", oem_xml())
+    assert refused(text).code == "O10"
+
+
 def test_xml_inside_an_ndm_and_with_namespace() -> None:
     body = XML.partition("?>")[2]
     record = parse_oem(f"<ndm><COMMENT>x</COMMENT>{body}</ndm>")

@@ -7,17 +7,26 @@ import io
 import lzma
 import os
 from pathlib import Path
+from typing import Unpack
 
 import pytest
 import zstandard
 
-from tests.messages.ocm_samples import record_contents, sample
+from tests.messages.ephemeris_texts import ITC_NAME, OEM, TRIANGLE, itc
+from tests.messages.ocm_samples import block_times, covariance_rows, record_contents, sample
+from tracss_hpc.ephemeris.tabulated import Trajectory
 from tracss_hpc.errors import InputDataError, MessageError
 from tracss_hpc.messages import trajectory_files
 from tracss_hpc.messages.ocm import parse_ocm
 from tracss_hpc.messages.ocm_write import format_ocm
-from tracss_hpc.messages.trajectory_files import parse_trajectory, read_trajectory
+from tracss_hpc.messages.trajectory_files import ReadOptions, parse_trajectory, read_trajectory
 
+#: Format -> name and text of a message, of which object 99901 is; its first x; a variance.
+MESSAGES = {
+    "OCM": ("a.ocm", sample(), " 7000.0 ", repr(covariance_rows(block_times(0))[0][2])),
+    "OEM": ("a.oem", OEM.replace("2025-901A", "99901"), " 7000.0", f"{TRIANGLE[2]:.6e}"),
+    "ITC": (ITC_NAME, itc(), " 7000.0", f"{TRIANGLE[2]:.10e}"),
+}
 PACKERS = {"gz": gzip.compress, "xz": lzma.compress, "zst": zstandard.ZstdCompressor().compress}
 
 
@@ -34,6 +43,46 @@ def test_packed(packer: str, tmp_path: Path) -> None:
     path = tmp_path / "a.ocm"
     path.write_bytes(PACKERS[packer](sample().encode()))
     assert read_trajectory(path).object.designator == "99901"
+
+
+@pytest.mark.parametrize("name", list(MESSAGES))
+def test_every_reader_takes_every_option(name: str, tmp_path: Path) -> None:
+    file, text, x, variance = MESSAGES[name]
+    path = tmp_path / file
+
+    def codes(text: str, **options: Unpack[ReadOptions]) -> list[str]:
+        path.write_text(text)
+        return [finding.code for finding in Trajectory.from_file(path, **options).record.warnings]
+
+    assert codes(text, known={"99901"}) == []
+    assert codes(text, known={"1"}) == ["O20"]
+    with pytest.raises(MessageError, match="O20"):
+        codes(text, known={"1"}, strict=True)
+
+    moved = text.replace(x, x.replace("7000", "7001"), 1)
+    with pytest.raises(MessageError, match="O18"):
+        codes(moved)
+    assert codes(moved, max_acceleration_km_s2=1e-2) == []
+
+    assert variance in text
+    wrong = text.replace(variance, f"-{variance}", 1)
+    assert codes(wrong) == ["O17"]
+    assert codes(wrong, repair_covariance=True) == ["O17"]
+    options: list[ReadOptions] = [{}, {"repair_covariance": True}]
+    kept, repaired = (read_trajectory(path, **one).blocks[0].covariance for one in options)
+    assert kept is not None
+    assert repaired is not None
+    assert kept[0, 1, 1] < 0.0 <= repaired[0, 1, 1]
+
+
+def test_zeros_before_a_catalog_number_do_not_make_another() -> None:
+    text = sample().replace("OBJECT_DESIGNATOR = 99901", "OBJECT_DESIGNATOR = 000099901")
+    assert parse_trajectory(text, known={"99901"}).warnings == ()
+
+
+def test_unknown_option_is_an_error() -> None:
+    with pytest.raises(TypeError, match="tolerant"):
+        parse_trajectory(sample(), tolerant=True)  # type: ignore[call-arg]
 
 
 def test_nothing_known() -> None:

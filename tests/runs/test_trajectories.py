@@ -12,6 +12,9 @@ import tracss_hpc as th
 from tests.oracles.pc import circle_probability, encounter
 from tracss_hpc.cli import main
 from tracss_hpc.messages.trajectory_files import read_trajectory
+from tracss_hpc.messages.utc import parse_utc
+from tracss_hpc.runs.trajectories import _approach
+from tracss_hpc.screening.tabulated_pair import PairApproaches
 
 PLANTED = Path(__file__).resolve().parents[1] / "data" / "planted.csv"
 
@@ -85,6 +88,72 @@ def test_planted_conjunction_is_found_from_the_two_files(
     assert float(((a - b) ** 2).sum() ** 0.5) * 1e3 == pytest.approx(miss_m, abs=1e-3)
 
 
+def test_pair_asks_a_catalog_for_the_objects(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(write(tmp_path, number)) for number in (800000001, 800000002)]
+    one = tmp_path / "one.csv"
+    one.write_text("\n".join([*PLANTED.read_text().split("\n")[:2], ""]))
+    capsys.readouterr()
+    assert main(["pair", *files, "--catalog", str(PLANTED)]) == 0
+    assert "O20" not in capsys.readouterr().out
+    assert main(["pair", *files, "--catalog", str(one)]) == 0
+    text = capsys.readouterr().out
+    assert (text.count("O20"), "O20: not known: found '800000002'" in text) == (1, True)
+    assert main(["pair", *files, "--catalog", str(one), "--strict"]) == 3
+    assert "O20" in capsys.readouterr().err
+
+
+def test_pair_takes_a_burn_within_a_block_and_mends_covariances_on_request(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [write(tmp_path, number) for number in (800000001, 800000002)]
+    lines = files[0].read_text().split("\n")
+    k = lines.index("TRAJ_STOP") - 100
+    epoch, x, *rest = lines[k].split()
+    lines[k] = " ".join([epoch, repr(float(x) + 0.5), *rest])
+    start = next(k for k, line in enumerate(lines) if line.startswith("COV_UNITS")) + 1
+    for k in range(start, lines.index("COV_STOP")):
+        epoch, c_rr, _, c_tt, *rest = lines[k].split()
+        c_tr = 2.0 * (float(c_rr) * float(c_tt)) ** 0.5  # a correlation of 2
+        lines[k] = " ".join([epoch, c_rr, repr(c_tr), c_tt, *rest])
+    files[0].write_text("\n".join(lines))
+    capsys.readouterr()
+    words = ["pair", *map(str, files)]
+    assert main(words) == 3
+    assert "O18" in capsys.readouterr().err
+    words += ["--max-acceleration-km-s2", "1e-3"]
+    sigmas = []
+    for more in ([], ["--repair-covariance"]):
+        assert main([*words, *more]) == 0
+        text = capsys.readouterr().out
+        assert "O17" in text
+        sigmas.append(float(text.partition("object 1 sigma R T N")[2].split()[0]))
+    # Of R and T alone: eigenvalues 3 and -1 become 3 and 0, the variance 1 becomes 1.5.
+    assert sigmas[1] > 1.2 * sigmas[0]
+
+
+@pytest.mark.parametrize(
+    ("day", "seconds", "printed"),
+    [
+        ("2025-01-01", 86399.9999999, "2025-01-02T00:00:00.000000"),
+        ("2016-12-31", 86400.9999999, "2017-01-01T00:00:00.000000"),
+        ("2016-12-31", 86399.9999999, "2016-12-31T23:59:60.000000"),
+        ("2025-01-01", 86399.9999994, "2025-01-01T23:59:59.999999"),
+    ],
+)
+def test_time_within_half_a_microsecond_of_midnight_is_midnight(
+    day: str, seconds: float, printed: str
+) -> None:
+    epoch = parse_utc(f"{day}T00:00:00")._replace(seconds=seconds)
+    zero = np.zeros((1, 3))
+    found = PairApproaches(
+        epoch, np.zeros(1), (zero, zero), (zero, zero), np.zeros(1), np.zeros(1), (zero, zero),
+        (zero, zero),
+    )  # fmt: skip
+    assert _approach(found, 0)[0] == f"TCA        {printed} UTC"
+
+
 def test_nearest_is_printed_when_none_is_near(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,6 +222,29 @@ def test_refused(
 ) -> None:
     assert main(["catalog", str(PLANTED), *words]) == code
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("start", [[], ["--start", "2026-01-10T12:00:00"]])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_sets_of_one_epoch_that_of_a_run_is_taken(
+    start: list[str], order: tuple[int, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The larger ELEMENT_SET_NO, as `select_element_sets` has it, wherever it stands."""
+    header, first = PLANTED.read_text().split("\n")[:2]
+    columns = header.split(",")
+    sets = []
+    for number, anomaly in ((100, "10.0"), (101, "50.0")):
+        cells = first.split(",")
+        cells[columns.index("ELEMENT_SET_NO")] = str(number)
+        cells[columns.index("MEAN_ANOMALY")] = anomaly
+        sets.append(",".join(cells))
+    texts = []
+    for name, rows in (("one.csv", sets[1:]), ("two.csv", [sets[k] for k in order])):
+        path = tmp_path / name
+        path.write_text("\n".join([header, *rows, ""]))
+        assert main(["catalog", str(path), "--to-ocm", "800000001", "--days", "0.01", *start]) == 0
+        texts.append(capsys.readouterr().out.partition("TRAJ_START")[2])
+    assert texts[0] == texts[1]
 
 
 def test_default_start_is_the_epoch_of_the_set(capsys: pytest.CaptureFixture[str]) -> None:

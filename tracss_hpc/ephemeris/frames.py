@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tracss_hpc.constants import DAY_S
+from tracss_hpc.messages.utc import tai_minus_utc
 
 __all__ = [
     "nutation_largest_terms",
@@ -141,10 +142,7 @@ def _terrestrial_time(
     """UTC to TT. The last known leap second is kept for later dates: 1 s moves a frame by 2 uas."""
     jd = np.atleast_1d(np.asarray(jd, dtype=np.float64))
     fr = np.atleast_1d(np.asarray(fr, dtype=np.float64))
-    table = erfa.leap_seconds.get()
-    zero, days = erfa.cal2jd(table["year"], table["month"], 1)
-    row = np.maximum(np.searchsorted(zero + days, jd + fr, side="right") - 1, 0)
-    return jd, fr + (table["tai_utc"][row] + _TT_MINUS_TAI_S) / DAY_S
+    return jd, fr + (tai_minus_utc(jd + fr) + _TT_MINUS_TAI_S) / DAY_S
 
 
 def _argument(

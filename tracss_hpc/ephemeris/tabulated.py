@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from tracss_hpc.ephemeris.frames import rtn_matrices
 from tracss_hpc.ephemeris.two_body import two_body_transition
 from tracss_hpc.errors import EphemerisRangeError, InputDataError
-from tracss_hpc.messages.trajectory_files import read_trajectory
+from tracss_hpc.messages.trajectory_files import ReadOptions, read_trajectory
 from tracss_hpc.messages.trajectory_record import TrajectoryBlock, TrajectoryRecord
 from tracss_hpc.messages.utc import Utc, elapsed, parse_utc
 
@@ -60,11 +61,23 @@ class Trajectory:
     spans: NDArray[np.float64]  # useable start and stop of each block (blocks, 2) [s]
 
     @classmethod
-    def from_file(
-        cls, path: str | Path, *, strict: bool = False, lenient: bool = False
-    ) -> Trajectory:
-        """Read an ephemeris file of any known format; raises `MessageError`."""
-        return cls.from_record(read_trajectory(path, strict=strict, lenient=lenient))
+    def from_file(cls, path: str | Path, **options: Unpack[ReadOptions]) -> Trajectory:
+        """Read an ephemeris file of any known format.
+
+        Parameters
+        ----------
+        path
+            Plain or compressed (gzip, xz, zstd).
+        **options
+            `strict`, `lenient`, `known`, `repair_covariance`, `max_acceleration_km_s2`: see
+            `messages.trajectory_files.ReadOptions`.
+
+        Raises
+        ------
+        MessageError
+            If the file is in no known format or breaks a rule of its format.
+        """
+        return cls.from_record(read_trajectory(path, **options))
 
     @classmethod
     def from_record(cls, record: TrajectoryRecord) -> Trajectory:

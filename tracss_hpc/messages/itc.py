@@ -18,6 +18,7 @@ Rules have the codes of an OCM where both have them.
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ from tracss_hpc.messages.trajectory_record import (
     TrajectoryObject,
     TrajectoryRecord,
 )
-from tracss_hpc.messages.trajectory_rules import check_states
+from tracss_hpc.messages.trajectory_rules import check_known, check_states, repair_covariances
 from tracss_hpc.messages.utc import Utc
 
 __all__ = ["parse_itc"]
@@ -67,18 +68,18 @@ class _Header(NamedTuple):
 
 
 def parse_itc(
-    text: str, *, file: str = "<text>", strict: bool = False, lenient: bool = False
+    text: str,
+    *,
+    file: str = "<text>",
+    strict: bool = False,
+    lenient: bool = False,
+    known: Container[str] | None = None,
+    repair_covariance: bool = False,
+    max_acceleration_km_s2: float | None = None,
 ) -> TrajectoryRecord:
     """Read one ephemeris; `file` is its path, of which the last part names the object.
 
-    Parameters
-    ----------
-    text, file
-        The message, and its name: catalog number, object name, category and classification.
-    strict
-        Take what would be a warning as an error.
-    lenient
-        No more is taken than without: a span that leaves the data is clipped in any case.
+    The options are `ReadOptions`. A span that leaves the data is clipped without `lenient`, too.
 
     Raises
     ------
@@ -89,7 +90,11 @@ def parse_itc(
     numbered = [(k, line) for k, raw in enumerate(text.split("\n"), 1) if (line := raw.strip())]
     header = _read_header(numbered[: len(_HEADER)], judge)
     words = _words_of_name(file, judge)
-    block = _read_block(numbered[len(_HEADER) :], header, words, judge)
+    check_known(words.get("designator", ""), known, 0, "file name", judge)
+    block, places = _read_block(numbered[len(_HEADER) :], header, words, judge)
+    check_states(block, places, judge, max_acceleration_km_s2=max_acceleration_km_s2)
+    if repair_covariance:
+        block = repair_covariances(block)
     judge.finish()
     return TrajectoryRecord(
         source_format="ITC",
@@ -141,7 +146,8 @@ def _words_of_name(file: str, judge: Judge) -> dict[str, str]:
 
 def _read_block(
     lines: list[tuple[int, str]], header: _Header, words: dict[str, str], judge: Judge
-) -> TrajectoryBlock:
+) -> tuple[TrajectoryBlock, list[int]]:
+    """The block, and the line of each of its states."""
     cells = [line.split() for _, line in lines]
     wrong = next((k for k, row in enumerate(cells) if len(row) != _NUMBERS), None)
     if wrong is not None:
@@ -174,7 +180,7 @@ def _read_block(
     if not start < stop:
         found = f"{start.iso()} to {stop.iso()}"
         raise judge.fatal("O13", 2, "ephemeris_start", found, "a later end", "no useable span")
-    block = TrajectoryBlock(
+    return TrajectoryBlock(
         jd=jd,
         seconds=seconds,
         r=np.ascontiguousarray(table[:, :3]),
@@ -186,6 +192,4 @@ def _read_block(
         covariance=symmetric(table[:, 6:], 6),
         covariance_frame="UVW",
         basis=words.get("category", "").upper(),
-    )
-    check_states(block, places, judge)
-    return block
+    ), places

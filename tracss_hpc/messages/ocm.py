@@ -4,8 +4,8 @@ Fed by KVN, XML or JSON text; feeds the trajectory record. Every fault has a cod
 
     O01 no OCM, or another version       O11 epochs not increasing, or absolute and relative mixed
     O02 keyword or section missing       O12 fewer than 5 records before or after the useable span
-    O03 unknown or misplaced             O13 useable span empty, outside the data, not contiguous
-    O04 TIME_SYSTEM not UTC              O14 TRAJ_BASIS not OPERATIONAL or CANDIDATE
+    O03 unknown, misplaced, order (warn) O13 useable span empty, outside the data, not contiguous
+    O04 TIME_SYSTEM not UTC              O14 TRAJ_BASIS not one of its two words
     O05 CENTER_NAME not EARTH            O15 COV sections do not match the TRAJ sections
     O06 TRAJ_REF_FRAME not EME2000       O16 COV_TYPE, _ORDERING, _REF_FRAME or _UNITS not allowed
     O07 TRAJ_TYPE not CARTPV, CARTPVA    O17 covariance not positive semi-definite (warning)
@@ -31,7 +31,6 @@ from tracss_hpc.messages.findings import Judge
 from tracss_hpc.messages.kvn import split_unit
 from tracss_hpc.messages.ocm_keywords import (
     BLOCK_TYPES,
-    COV_FRAMES,
     COV_TYPES,
     TABLE,
     USER_PREFIX,
@@ -39,6 +38,13 @@ from tracss_hpc.messages.ocm_keywords import (
 )
 from tracss_hpc.messages.ocm_notation import FIRST, OcmSection, cut_ocm
 from tracss_hpc.messages.ocm_rows import read_rows, symmetric
+from tracss_hpc.messages.ocm_rules import (
+    check_complete,
+    check_covariance_words,
+    check_meta,
+    check_together,
+    check_trajectory_words,
+)
 from tracss_hpc.messages.trajectory_record import (
     ForceModel,
     Manoeuvre,
@@ -47,12 +53,15 @@ from tracss_hpc.messages.trajectory_record import (
     TrajectoryObject,
     TrajectoryRecord,
 )
-from tracss_hpc.messages.trajectory_rules import check_trajectory, repair_covariances
-from tracss_hpc.messages.utc import EpochError, Utc, parse_utc
+from tracss_hpc.messages.trajectory_rules import (
+    SAME_EPOCH_S,
+    check_trajectory,
+    repair_covariances,
+)
+from tracss_hpc.messages.utc import EPOCH_FORMS, MAX_SECONDS, EpochError, Utc, elapsed, parse_utc
 
 __all__ = ["parse_ocm"]
 
-_BASES = ("OPERATIONAL", "CANDIDATE")
 _DERIVED = "="
 
 
@@ -64,16 +73,9 @@ def parse_ocm(
     lenient: bool = False,
     known: Container[str] | None = None,
     repair_covariance: bool = False,
+    max_acceleration_km_s2: float | None = None,
 ) -> TrajectoryRecord:
-    """Read one message; `file` is its name in findings.
-
-    Parameters
-    ----------
-    known
-        Designators of the catalog, for O20; None = no catalog to ask.
-    repair_covariance
-        Replace covariances that are not positive semi-definite by the nearest ones that are, in
-        the sense of their correlations. Without it they stay as they are; both are counted in O17.
+    """Read one message; `file` is its name in findings, the options are `ReadOptions`.
 
     Raises
     ------
@@ -90,18 +92,14 @@ def parse_ocm(
     for k, section in enumerate(sections):
         by_name[section.name].append(k)
     trajectories, covariances = by_name["TRAJ"], by_name["COV"]
-    _check_meta(sections[1], taken[1][0], known, judge)
+    check_meta(sections[1], known, judge)
     for k in trajectories:
-        _check_trajectory_words(sections[k], taken[k][0], judge)
+        check_trajectory_words(sections[k], taken[k][0], judge)
     for k in covariances:
-        _check_covariance_words(sections[k], taken[k][0], judge)
+        check_covariance_words(sections[k], taken[k][0], judge)
     for section in sections:
-        _check_complete(section, judge)
-    if covariances and len(covariances) != len(trajectories):
-        judge.error(
-            "O15", sections[covariances[-1]].line, "COV", f"{len(covariances)} sections",
-            f"none or {len(trajectories)}, one for each TRAJ", "sections do not match",
-        )  # fmt: skip
+        check_complete(section, judge)
+    check_together(sections, judge)
     judge.finish()
     blocks = []
     for place, k in enumerate(trajectories):
@@ -113,9 +111,9 @@ def parse_ocm(
     judge.finish()
     _check_times(sections[1], taken[1][0], blocks, judge)
     lines = [sections[k].row_lines for k in trajectories]
-    blocks = check_trajectory(blocks, lines, judge)
-    for c, block in zip(covariances, blocks, strict=False):
-        _check_same_epochs(sections[c], block, judge)
+    blocks = check_trajectory(blocks, lines, judge, max_acceleration_km_s2=max_acceleration_km_s2)
+    for place, c in enumerate(covariances):
+        blocks[place] = _with_same_epochs(sections[c], blocks[place], judge)
     if repair_covariance:
         blocks = [repair_covariances(block) for block in blocks]
     judge.finish()
@@ -184,20 +182,6 @@ def _take(section: OcmSection, origin: Utc | None, judge: Judge) -> _Taken:
     return fields, extra
 
 
-def _check_complete(section: OcmSection, judge: Judge) -> None:
-    missing = [
-        name
-        for name, row in TABLE[section.name].items()
-        if row.mandatory and not section.values.get(name, ("", 0))[0]
-    ]
-    if missing:
-        line = section.values.get(missing[0], ("", section.line))[1]
-        judge.error(
-            "O02", line, missing[0], "nothing", f"a value for {', '.join(missing)}",
-            f"{section.name} is incomplete",
-        )  # fmt: skip
-
-
 def _value(keyword: OcmKeyword, text: str, line: int, origin: Utc | None, judge: Judge) -> Any:
     """Value of a keyword in the type of its field; None after a fault."""
     if keyword.kind == "text":
@@ -227,76 +211,12 @@ def _epoch(key: str, text: str, line: int, origin: Utc | None, judge: Judge) -> 
         if "T" in text or key in ("EPOCH_TZERO", "CREATION_DATE"):
             return parse_utc(text)
         seconds = parse_number(key, split_unit(text)[0])
-        if abs(seconds) < 1e10 and origin is not None:  # 317 years
+        if abs(seconds) < MAX_SECONDS and origin is not None:
             return origin.plus(seconds)
     except (EpochError, MessageError):
         pass
-    judge.error(
-        "O10", line, key, text, "YYYY-MM-DDThh:mm:ss[.f], YYYY-DDDThh:mm:ss[.f] (UTC)", "no epoch"
-    )
+    judge.error("O10", line, key, text, EPOCH_FORMS, "no epoch")
     return None
-
-
-def _check_meta(
-    meta: OcmSection, fields: dict[str, Any], known: Container[str] | None, judge: Judge
-) -> None:
-    text, line = meta.values.get("TIME_SYSTEM", ("", 0))
-    if text and text.upper() != "UTC":
-        judge.error("O04", line, "TIME_SYSTEM", text, "UTC", "another time system; convert first")
-    designator = fields.get("object.designator")
-    if known is not None and designator is not None and designator not in known:
-        line = meta.values["OBJECT_DESIGNATOR"][1]
-        judge.warn(
-            "O20", line, "OBJECT_DESIGNATOR", designator, "an object of the catalog", "not known"
-        )
-
-
-def _check_trajectory_words(section: OcmSection, fields: dict[str, Any], judge: Judge) -> None:
-    def check(code: str, key: str, allowed: tuple[str, ...], why: str) -> str:
-        text, line = section.values.get(key, ("", 0))
-        if text and text.upper() not in allowed:
-            judge.error(code, line, key, text, " or ".join(allowed), why)
-        return text.upper()
-
-    fields["basis"] = check("O14", "TRAJ_BASIS", _BASES, "another basis")
-    check("O05", "CENTER_NAME", ("EARTH",), "another center")
-    frame = section.values.get("TRAJ_REF_FRAME", ("", 0))[0]
-    remedy = "write EME2000 if that is meant" if frame.upper() == "J2000" else "convert first"
-    check("O06", "TRAJ_REF_FRAME", ("EME2000",), f"states in {frame}: {remedy}")
-    kind = check("O07", "TRAJ_TYPE", tuple(BLOCK_TYPES), "not Cartesian states")
-    text, line = section.values.get("TRAJ_UNITS", ("", 0))
-    if text and kind in BLOCK_TYPES and _units(text) != BLOCK_TYPES[kind]:
-        expected = f"[{', '.join(BLOCK_TYPES[kind])}]"
-        judge.error("O08", line, "TRAJ_UNITS", text, expected, "other units; convert first")
-
-
-def _check_covariance_words(section: OcmSection, fields: dict[str, Any], judge: Judge) -> None:
-    def check(key: str, allowed: tuple[str, ...], why: str) -> str:
-        text, line = section.values.get(key, ("", 0))
-        if text and text.upper() not in allowed:
-            judge.error("O16", line, key, text, " or ".join(allowed), why)
-        return text.upper()
-
-    kind = check("COV_TYPE", tuple(COV_TYPES), "not a Cartesian covariance")
-    check("COV_ORDERING", ("LTM",), "not a lower triangle by rows")
-    fields["covariance_frame"] = check("COV_REF_FRAME", COV_FRAMES, "another frame")
-    text, line = section.values.get("COV_UNITS", ("", 0))
-    if text and kind in COV_TYPES and _units(text) not in _covariance_units(kind):
-        expected = f"[{', '.join(COV_TYPES[kind])}]"
-        judge.error("O16", line, "COV_UNITS", text, expected, "other units; convert first")
-
-
-def _units(text: str) -> tuple[str, ...]:
-    return tuple(unit.strip().lower() for unit in text.strip("[] ").split(","))
-
-
-def _covariance_units(kind: str) -> tuple[tuple[str, ...], ...]:
-    """Units of the state, as the book has it, or those of the 6 or 21 numbers themselves."""
-    state = COV_TYPES[kind]
-    powers = {0: "km**2", 1: "km**2/s", 2: "km**2/s**2"}
-    rates = [int(unit == "km/s") for unit in state]
-    triangle = [powers[rates[i] + rates[j]] for i in range(len(state)) for j in range(i + 1)]
-    return state, tuple(triangle)
 
 
 def _block(
@@ -308,6 +228,10 @@ def _block(
     judge: Judge,
 ) -> TrajectoryBlock:
     """States and covariances of one TRAJ and its COV; rows that cannot be read raise at once."""
+    for one in (section, covariance):
+        if one is not None and not one.rows:
+            why = "a block without data"
+            raise judge.fatal("O02", one.line, one.name, "no data lines", "data lines", why)
     fields, extra = taken
     columns = len(BLOCK_TYPES[fields["=TRAJ_TYPE"].upper()])
     jd, seconds, table = read_rows(section.rows, section.row_lines, columns, origin, judge)
@@ -341,23 +265,27 @@ def _block(
     )
 
 
-def _check_same_epochs(section: OcmSection, block: TrajectoryBlock, judge: Judge) -> None:
+def _with_same_epochs(section: OcmSection, block: TrajectoryBlock, judge: Judge) -> TrajectoryBlock:
+    """The block with its covariances at the very epochs of its states."""
     jd, seconds = block.covariance_jd, block.covariance_seconds
     if jd is None or seconds is None:
-        return
+        return block
     if jd.size != block.jd.size:
         judge.error(
             "O15", section.line, "COV", f"{jd.size} records", f"{block.jd.size}, as in TRAJ",
             "epochs differ",
         )  # fmt: skip
-        return
-    differ = (jd != block.jd) | (seconds != block.seconds)
+        return block
+    origin = Utc(float(block.jd[0]), float(block.seconds[0]))
+    apart = elapsed(origin, jd, seconds) - elapsed(origin, block.jd, block.seconds)
+    differ = np.abs(apart) > SAME_EPOCH_S
     if differ.any():
         k = int(np.argmax(differ))
         judge.error(
             "O15", section.row_lines[k], "COV", Utc(jd[k], seconds[k]).iso(),
             Utc(block.jd[k], block.seconds[k]).iso(), "epochs differ from those of TRAJ",
         )  # fmt: skip
+    return dataclasses.replace(block, covariance_jd=block.jd, covariance_seconds=block.seconds)
 
 
 def _check_times(
@@ -368,7 +296,7 @@ def _check_times(
         ("START_TIME", blocks[0].useable_start),
         ("STOP_TIME", blocks[-1].useable_stop),
     ):
-        if fields[f"={key}"] != useable:
+        if abs(useable.minus(fields[f"={key}"])) > SAME_EPOCH_S:
             text, line = meta.values[key]
             judge.warn("O13", line, key, text, useable.iso(), "not the end of the useable span")
 

@@ -22,6 +22,7 @@ __all__ = [
     "REPEATED",
     "SECTIONS",
     "TABLE",
+    "TRAJ_BASES",
     "USER_PREFIX",
     "OcmKeyword",
     "keyword_text",
@@ -44,6 +45,7 @@ class OcmKeyword(NamedTuple):
 SECTIONS = ("HEADER", "META", "TRAJ", "PHYS", "COV", "MAN", "PERT", "OD", "USER")
 REPEATED = ("TRAJ", "COV", "MAN")
 USER_PREFIX = "USER_DEFINED_"
+TRAJ_BASES = ("OPERATIONAL", "CANDIDATE")
 #: TRAJ_TYPE -> units of its columns.
 BLOCK_TYPES = {
     "CARTPV": ("km",) * 3 + ("km/s",) * 3,
@@ -89,5 +91,5 @@ def keyword_text(keyword: OcmKeyword, holder: Any) -> str:
         return value.iso()
     if keyword.kind == "number":
         unit = f" [{keyword.unit}]" if keyword.unit and keyword.section != "USER" else ""
-        return f"{number_text(value)}{unit}"
+        return f"{number_text(float(value))}{unit}"  # a NumPy number has another repr
     return str(value)

@@ -14,6 +14,7 @@ the XML, with the names of the KVN sections and every value a text or a number:
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,7 @@ from xml.parsers import expat
 
 from tracss_hpc.messages.findings import Judge
 from tracss_hpc.messages.kvn import kvn_lines
-from tracss_hpc.messages.ocm_keywords import REPEATED, SECTIONS, USER_PREFIX, section_of
+from tracss_hpc.messages.ocm_keywords import REPEATED, SECTIONS, TABLE, USER_PREFIX, section_of
 
 __all__ = ["FIRST", "LINE_NAMES", "MAX_BLOCKS", "OcmSection", "cut_ocm"]
 
@@ -31,6 +32,7 @@ MAX_BLOCKS = 10_000
 LINE_NAMES = {"TRAJ": "trajLine", "COV": "covLine", "MAN": "manLine"}
 _XML_SECTIONS = {"metadata": "META", **{name.lower(): name for name in SECTIONS[2:]}}
 _XML_GROUPS = ("ndm", "ocm", "header", "body", "segment", "data")
+_ORDER = "out of the order of 502.0-B-3 (7.4.8)"
 _DATA_BEGINS = frozenset("0123456789+-.")
 _KVN_MARKS = {
     f"{name}_{end}": (name, end)
@@ -78,7 +80,29 @@ def cut_ocm(text: str, judge: Judge) -> list[OcmSection]:
     if names[1] != "META":
         line = sections[1].line
         raise judge.fatal("O03", line, names[1], names[1], "META", "META comes first")
+    if start not in ("{", "["):  # the members of an object of JSON have no order
+        _check_order(sections, judge)
     return sections
+
+
+def _check_order(sections: list[OcmSection], judge: Judge) -> None:
+    """Warn of the first section or keyword that does not stand where chapter 6 puts it."""
+    names = [section.name for section in sections]
+    for k, section in enumerate(sections):
+        last = max(names[: k + 1], key=SECTIONS.index)
+        if last != section.name:
+            judge.warn("O03", section.line, section.name, section.name, f"before {last}", _ORDER)
+            return
+        if section.name == "USER":  # its keywords are the sender's
+            continue
+        order = list(TABLE[section.name])
+        keys = list(section.values)
+        if keys == sorted(keys, key=order.index):
+            continue
+        key = next(b for a, b in itertools.pairwise(keys) if order.index(b) < order.index(a))
+        behind = next(other for other in keys if order.index(other) > order.index(key))
+        judge.warn("O03", section.values[key][1], key, key, f"before {behind}", _ORDER)
+        return
 
 
 def _begin(sections: list[OcmSection], name: str, line: int, judge: Judge) -> None:
@@ -210,13 +234,14 @@ def _cut_xml(text: str, judge: Judge) -> list[OcmSection]:
         is_row = path == row_path
         name = path.pop()
         line = parser.CurrentLineNumber
-        value = " ".join("".join(words).split())
+        value = "".join(words)
         words.clear()
         section = sections[-1]
         if is_row:
-            section.rows.append(value)
+            section.rows.append(" ".join(value.split()))
             section.row_lines.append(line)
             return
+        value = " ".join(filter(None, map(str.strip, value.split("\n"))))
         if name in _XML_GROUPS or name in _XML_SECTIONS:
             if value:
                 raise judge.fatal("O03", line, name, value, "elements", "text between elements")

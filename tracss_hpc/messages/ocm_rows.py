@@ -18,30 +18,34 @@ from numpy.typing import NDArray
 from tracss_hpc.errors import MessageError
 from tracss_hpc.messages.elements import parse_number
 from tracss_hpc.messages.findings import Judge
-from tracss_hpc.messages.utc import EpochError, Utc, add_seconds, parse_utcs
+from tracss_hpc.messages.utc import (
+    EPOCH_FORMS,
+    MAX_SECONDS,
+    EpochError,
+    Utc,
+    add_seconds,
+    parse_utcs,
+)
 
 __all__ = ["read_numbers", "read_rows", "symmetric"]
 
 _NUMBER_BYTES = b"0123456789+-.eE \t"
 _BLANKS = re.compile(r"[ \t]+")
-_RELATIVE_LIMIT_S = 1e10  # 317 years from EPOCH_TZERO
 
 
 def read_rows(
     rows: Sequence[str], lines: Sequence[int], columns: int, origin: Utc | None, judge: Judge
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Epochs (jd, seconds) and numbers (n, columns) of data lines; `lines` says where they stand.
+    """Epochs (jd, seconds) and numbers (n, columns) of n > 0 lines; `lines` says where they stand.
 
     An epoch is absolute, or in SI seconds from `origin`; one kind in a block (O11).
 
     Raises
     ------
     MessageError
-        O02 without lines, O09 for another number of columns, O10 for what is no number or epoch,
+        O09 for another number of columns, O10 for what is no number or epoch,
         O11 for mixed epochs.
     """
-    if not rows:
-        raise judge.fatal("O02", 0, "", "no data lines", "data lines", "a block without data")
     for k in np.flatnonzero(_count_words(rows) != columns + 1).tolist():
         raise judge.fatal(
             "O09", lines[k], "", f"{len(_words(rows[k]))} columns: {rows[k]}",
@@ -119,11 +123,10 @@ def _epochs(
             return parse_utcs(texts)
         except EpochError as error:
             raise judge.fatal(
-                "O10", lines[error.index], "", texts[error.index],
-                "YYYY-MM-DDThh:mm:ss[.f] or YYYY-DDDThh:mm:ss[.f] (UTC)", "no epoch",
+                "O10", lines[error.index], "", texts[error.index], EPOCH_FORMS, "no epoch"
             ) from error  # fmt: skip
     t = read_numbers(texts, lines, 1, judge)[:, 0]
-    if np.abs(t).max() > _RELATIVE_LIMIT_S or origin is None:
+    if np.abs(t).max() > MAX_SECONDS or origin is None:
         k = int(np.argmax(np.abs(t)))
         raise judge.fatal("O10", lines[k], "", texts[k], "seconds from EPOCH_TZERO", "too far off")
     return add_seconds(origin, t)

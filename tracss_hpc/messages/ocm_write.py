@@ -1,25 +1,30 @@
 """Write Orbit Comprehensive Messages: KVN, XML and JSON that read back as the same record.
 
-Fed by a trajectory record; feeds files. Numbers and epochs are those of `odm_text`. What follows
-from the data (OCM_DATA_ELEMENTS, START_TIME, units ...) is written new; what TraCSS demands and the
-record does not know is an error, never an invented value.
+Fed by a trajectory record of any source; feeds files. Numbers and epochs are those of `odm_text`.
+What follows from the data (OCM_DATA_ELEMENTS, START_TIME, units ...) is written new; what TraCSS
+demands and the record does not know is an error, never an invented value; so is what `ocm` would
+refuse. Comments and what `extra` has from another format are left out, and `left_out` names them.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NoReturn
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracss_hpc.messages.kvn import split_unit
 from tracss_hpc.messages.ocm_keywords import (
     BLOCK_TYPES,
+    COV_FRAMES,
     COV_TYPES,
     REPEATED,
     TABLE,
+    TRAJ_BASES,
     USER_PREFIX,
     keyword_text,
 )
@@ -27,11 +32,18 @@ from tracss_hpc.messages.ocm_notation import LINE_NAMES
 from tracss_hpc.messages.odm_text import NDM_SCHEMA, cannot_be_written, data_lines, one_line
 from tracss_hpc.messages.trajectory_record import TrajectoryBlock, TrajectoryRecord
 
-__all__ = ["OCM_FORMATS", "format_ocm"]
+__all__ = ["OCM_FORMATS", "format_ocm", "left_out"]
 
 OCM_FORMATS = ("KVN", "XML", "JSON")
 _WIDTH = 24  # of a KVN keyword, so that the values stand in one column
 _VERSION = "3.0"
+#: What others call the frames of an OCM; short words are taken as inertial, as in evaluation.
+_FRAMES = {
+    **{name: name for name in COV_FRAMES},
+    **dict.fromkeys(("RTN", "RSW", "UVW"), "RSW_INERTIAL"),
+    "TNW": "TNW_INERTIAL",
+}
+_PARAMETER = re.compile(f"{USER_PREFIX}[A-Z0-9_]+", re.ASCII)
 
 
 class _Section:
@@ -48,7 +60,8 @@ def format_ocm(record: TrajectoryRecord, notation: Literal["KVN", "XML", "JSON"]
     ------
     MessageError
         If the record lacks what an OCM must have, holds a text that cannot be printed on one line,
-        or has covariances at other epochs than its states; names keyword and remedy.
+        states or covariances that are not those of an OCM (frame, time system, basis), or has
+        covariances at other epochs than its states; names keyword and remedy.
     """
     sections = _sections(record)
     if notation == "KVN":
@@ -58,10 +71,26 @@ def format_ocm(record: TrajectoryRecord, notation: Literal["KVN", "XML", "JSON"]
     return json.dumps(_json(sections), indent=1, ensure_ascii=False) + "\n"
 
 
+def left_out(record: TrajectoryRecord) -> tuple[str, ...]:
+    """Keywords of `extra` that no OCM has where they are, among them COMMENT."""
+    parts = [*record.extra.items()]
+    parts += [("MAN", manoeuvre.values) for manoeuvre in record.manoeuvres]
+    parts += [("TRAJ", block.extra) for block in record.blocks]
+    parts += [("COV", block.covariance_extra) for block in record.blocks]
+    words = [key for name, texts in parts for key in texts if not _belongs(key, name)]
+    return tuple(dict.fromkeys(words))
+
+
+def _belongs(key: str, section: str) -> bool:
+    user = section == "USER" and key.startswith(USER_PREFIX)
+    return user or key in TABLE.get(section, {})
+
+
 def _sections(record: TrajectoryRecord) -> list[_Section]:
     blocks = record.blocks
+    _check_words(record)
     derived = {
-        "CCSDS_OCM_VERS": record.version or _VERSION,
+        "CCSDS_OCM_VERS": _VERSION,
         "START_TIME": blocks[0].useable_start.iso(),
         "STOP_TIME": blocks[-1].useable_stop.iso(),
     }
@@ -77,10 +106,13 @@ def _sections(record: TrajectoryRecord) -> list[_Section]:
         given = f"{len(with_covariance)} of {len(blocks)} blocks"
         _fail(record, "COV", given, "all or none", "covariances are missing")
     manoeuvres = [
-        _Section("MAN", {key: _line(record, key, text) for key, text in man.values.items()},
+        _Section("MAN", {key: _line(record, key, man.values[key]) for key in TABLE["MAN"]
+                         if key in man.values},
                  [_line(record, "MAN", row) for row in man.rows])
         for man in record.manoeuvres
     ]  # fmt: skip
+    if single["OD"].values and not single["PERT"].values:
+        _fail(record, "PERT", "nothing", "the forces in model", "must stand beside OD")
     held = {
         "ORB": trajectories, "PHYS": single["PHYS"].values, "COV": with_covariance,
         "MAN": manoeuvres, "PERT": single["PERT"].values, "OD": single["OD"].values,
@@ -113,9 +145,47 @@ def _texts(
             if text:
                 texts[key] = _line(record, key, text)
     for key, text in extra.items():
-        if key not in TABLE[name]:
+        if key not in TABLE[name] and _belongs(key, name):
+            if record is not None and not _PARAMETER.fullmatch(key):
+                allowed = f"{USER_PREFIX} and capitals, digits, _"
+                _fail(record, key, key, allowed, "not a keyword")
             texts[key] = _line(record, key, text)
     return texts
+
+
+def _check_words(record: TrajectoryRecord) -> None:
+    """Refuse what a reader of OCMs would: another frame, time system, basis; blocks that differ."""
+    blocks = record.blocks
+    for key, text, allowed in (
+        ("CENTER_NAME", record.center, "EARTH"),
+        ("TRAJ_REF_FRAME", record.frame, "EME2000"),
+        ("TIME_SYSTEM", record.time_system, "UTC"),
+    ):
+        if text.upper() != allowed:
+            _fail(record, key, text, allowed, "not in an OCM for TraCSS; convert first")
+    for block in blocks:
+        if block.basis.upper() not in TRAJ_BASES:
+            _fail(record, "TRAJ_BASIS", block.basis, " or ".join(TRAJ_BASES), "another basis")
+        frame = block.covariance_frame.upper()
+        if block.covariance is not None and frame not in _FRAMES:
+            allowed = ", ".join(_FRAMES)
+            _fail(record, "COV_REF_FRAME", frame, allowed, "another frame; convert first")
+    sizes = [_covariance_type(b.covariance) for b in blocks if b.covariance is not None]
+    for key, words, why in (
+        ("TRAJ_BASIS", [block.basis.upper() for block in blocks], "one for all blocks"),
+        ("COV_TYPE", sizes, "one for all blocks"),
+    ):
+        if len(set(words)) > 1:
+            other = next(word for word in words if word != words[0])
+            _fail(record, key, other, words[0], why)
+    names = [block.id for block in blocks]
+    for k, name in enumerate(names):
+        if name in names[:k]:
+            _fail(record, "TRAJ_ID", name, "another for each block", "two blocks of one name")
+
+
+def _covariance_type(covariance: NDArray[np.float64]) -> str:
+    return "CARTP" if covariance.shape[1] == 3 else "CARTPV"
 
 
 def _trajectory(record: TrajectoryRecord, block: TrajectoryBlock) -> _Section:
@@ -144,8 +214,9 @@ def _covariance(record: TrajectoryRecord, block: TrajectoryBlock, place: int) ->
             f"one at each of its {block.jd.size} states", "covariances at other epochs",
         )  # fmt: skip
     size = block.covariance.shape[1]
-    kind = "CARTP" if size == 3 else "CARTPV"
+    kind = _covariance_type(block.covariance)
     derived = {
+        "COV_REF_FRAME": _FRAMES[block.covariance_frame.upper()],
         "COV_TYPE": kind,
         "COV_ORDERING": "LTM",
         "COV_UNITS": f"[{', '.join(COV_TYPES[kind])}]",

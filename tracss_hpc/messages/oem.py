@@ -11,7 +11,7 @@ states (O12), which an OEM need not have, are not asked for.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 
@@ -23,8 +23,8 @@ from tracss_hpc.messages.trajectory_record import (
     TrajectoryObject,
     TrajectoryRecord,
 )
-from tracss_hpc.messages.trajectory_rules import check_states
-from tracss_hpc.messages.utc import EpochError, Utc, parse_utc
+from tracss_hpc.messages.trajectory_rules import check_known, check_states, repair_covariances
+from tracss_hpc.messages.utc import EPOCH_FORMS, EpochError, Utc, parse_utc
 
 __all__ = ["check_word", "is_catalog_number", "object_of", "parse_epoch", "parse_oem"]
 
@@ -42,7 +42,6 @@ _SETTINGS = (
     ("CENTER_NAME", "O05", ("EARTH",), "only orbits about the Earth are screened"),
     ("REF_FRAME", "O06", ("EME2000", "J2000"), "another frame; convert the states first"),
 )
-_EPOCHS = "YYYY-MM-DDThh:mm:ss[.f] or YYYY-DDDThh:mm:ss[.f] (UTC)"
 #: 502.0-B-3 3.2.4.11, and of annex B5 the words that tell inertial from rotating axes.
 _COVARIANCE_FRAMES = (
     "RTN", "RSW", "RSW_INERTIAL", "RSW_ROTATING", "TNW", "TNW_INERTIAL", "EME2000", "J2000",
@@ -50,18 +49,18 @@ _COVARIANCE_FRAMES = (
 
 
 def parse_oem(
-    text: str, *, file: str = "<text>", strict: bool = False, lenient: bool = False
+    text: str,
+    *,
+    file: str = "<text>",
+    strict: bool = False,
+    lenient: bool = False,
+    known: Container[str] | None = None,
+    repair_covariance: bool = False,
+    max_acceleration_km_s2: float | None = None,
 ) -> TrajectoryRecord:
     """Read an OEM in KVN or XML; which of them follows from the first character.
 
-    Parameters
-    ----------
-    text, file
-        The message, and its name in errors.
-    strict
-        Take what would be a warning as an error.
-    lenient
-        Clip a useable span that leaves the data, with a warning, instead of refusing it.
+    `file` is its name in findings, the options are `ReadOptions`.
 
     Raises
     ------
@@ -74,15 +73,19 @@ def parse_oem(
     _check_header(parts, judge)
     for segment in parts.segments:
         _check_settings(segment, parts.segments[0], judge)
-    blocks = [_block(segment, judge) for segment in parts.segments]
+    thing, identifier = object_of(parts.segments[0].meta), parts.segments[0].meta["OBJECT_ID"]
+    check_known(thing.designator, known, identifier.line, "OBJECT_ID", judge)
+    blocks = [_block(segment, max_acceleration_km_s2, judge) for segment in parts.segments]
     _check_order(blocks, parts.segments, judge)
+    if repair_covariance:
+        blocks = [repair_covariances(block) for block in blocks]
     judge.finish()
     header = {key: entry.text for key, entry in parts.header.items()}
     created = parts.header["CREATION_DATE"]
     return TrajectoryRecord(
         source_format="OEM",
         file=file,
-        object=object_of(parts.segments[0].meta),
+        object=thing,
         blocks=tuple(blocks),
         version=header["CCSDS_OEM_VERS"],
         message_id=header.get("MESSAGE_ID", ""),
@@ -123,7 +126,7 @@ def parse_epoch(key: str, entry: Entry, judge: Judge) -> Utc:
     try:
         return parse_utc(entry.text)
     except EpochError:
-        raise judge.fatal("O10", entry.line, key, entry.text, _EPOCHS, "no epoch") from None
+        raise judge.fatal("O10", entry.line, key, entry.text, EPOCH_FORMS, "no epoch") from None
 
 
 def _check_header(parts: OemParts, judge: Judge) -> None:
@@ -154,7 +157,9 @@ def _check_settings(segment: OemSegment, first: OemSegment, judge: Judge) -> Non
         raise judge.fatal("O02", segment.line, "", "no state", "states", "an empty segment")
 
 
-def _block(segment: OemSegment, judge: Judge) -> TrajectoryBlock:
+def _block(
+    segment: OemSegment, max_acceleration_km_s2: float | None, judge: Judge
+) -> TrajectoryBlock:
     columns = _columns(segment, judge)
     _check_absolute(segment.rows, segment.lines, judge)
     jd, seconds, table = read_rows(segment.rows, segment.lines, columns, None, judge)
@@ -177,7 +182,7 @@ def _block(segment: OemSegment, judge: Judge) -> TrajectoryBlock:
     )
     if segment.covariances:
         block = _with_covariance(block, segment, judge)
-    check_states(block, segment.lines, judge)
+    check_states(block, segment.lines, judge, max_acceleration_km_s2=max_acceleration_km_s2)
     return block
 
 
@@ -185,7 +190,7 @@ def _check_absolute(rows: Sequence[str], lines: Sequence[int], judge: Judge) -> 
     """Refuse a first cell without date: an OEM has no epoch from which seconds could count."""
     for row, line in zip(rows, lines, strict=True):
         if "T" not in row:
-            raise judge.fatal("O10", line, "", row.split(" ")[0], _EPOCHS, "no epoch")
+            raise judge.fatal("O10", line, "", row.split(" ")[0], EPOCH_FORMS, "no epoch")
 
 
 def _columns(segment: OemSegment, judge: Judge) -> int:

@@ -212,10 +212,16 @@ def _values(
 def _in_order(
     values: dict[str, Entry], keys: Sequence[str], node: XmlNode, judge: Judge
 ) -> list[str]:
+    """Texts of the elements, each one word: the reader of rows parts them at blanks."""
     for key in keys:
         if not values.get(key, Entry("", 0)).text:
             raise judge.fatal("O02", node.line, key, "", "a value", f"missing in <{node.tag}>")
-    return [values[key].text for key in keys]
+    texts = [values[key].text for key in keys]
+    if len(" ".join(texts).split()) != len(keys):
+        key = next(key for key in keys if len(values[key].text.split()) != 1)
+        text, line = values[key]
+        raise judge.fatal("O10", line, key, text, "one word", "white space within a value")
+    return texts
 
 
 def _add_entry(

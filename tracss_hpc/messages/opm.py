@@ -58,6 +58,14 @@ _KEPLERIAN = (
     "TRUE_ANOMALY", "MEAN_ANOMALY", "GM",
 )
 # fmt: on
+_NOT_NEGATIVE = (
+    "MASS",
+    "SOLAR_RAD_AREA",
+    "SOLAR_RAD_COEFF",
+    "DRAG_AREA",
+    "DRAG_COEFF",
+    "MAN_DURATION",
+)  # fmt: skip
 _MANOEUVRE = [key for key in _UNITS if key.startswith("MAN_")]
 #: Frames of 502.0-B-3 3.2.3.3 about the Earth; ITRF with its year.
 _FRAME = re.compile(r"EME2000|J2000|GCRF|ICRF|ITRF[- ]?(\d{2}|\d{4})?|TEME|TOD|GRC|TDR", re.ASCII)
@@ -251,6 +259,8 @@ def _numbers(values: dict[str, Entry], judge: Judge) -> dict[str, float]:
         except MessageError:
             why = "not a number"
             raise judge.fatal("O10", line, key, digits, "a finite decimal number", why) from None
+        if numbers[key] < 0.0 and key in _NOT_NEGATIVE:
+            raise judge.fatal("O10", line, key, digits, "0 or more", "out of range")
     return numbers
 
 

@@ -7,9 +7,9 @@ Fed by paths; feeds `ephemeris.tabulated` and the command line. Each format is o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 
 from tracss_hpc.errors import MessageError
 from tracss_hpc.messages.itc import parse_itc
@@ -21,6 +21,7 @@ from tracss_hpc.messages.trajectory_record import TrajectoryRecord
 __all__ = [
     "MAX_BYTES",
     "TRAJECTORY_FORMATS",
+    "ReadOptions",
     "TrajectoryFormat",
     "parse_trajectory",
     "read_trajectory",
@@ -36,7 +37,32 @@ class TrajectoryFormat(NamedTuple):
 
     name: str
     mark: re.Pattern[str]
-    parse: Callable[..., TrajectoryRecord]  # (text, *, file, strict, lenient)
+    parse: Callable[..., TrajectoryRecord]  # (text, *, file, and what `ReadOptions` has)
+
+
+class ReadOptions(TypedDict, total=False):
+    """Keyword arguments that every reader takes; what is not given is the default.
+
+    strict : bool
+        Take what would be a warning as an error; by default False.
+    lenient : bool
+        Clip a useable span that the data or their padding do not cover (O12, O13), with a warning,
+        instead of refusing it; by default False.
+    known : Container of str
+        Catalog numbers, for O20; by default None, no catalog to ask.
+    repair_covariance : bool
+        Replace covariances that are not positive semi-definite by the nearest ones that are, in
+        the sense of their correlations. By default they stay as they are; O17 counts both.
+    max_acceleration_km_s2 : float
+        Largest acceleration beyond two bodies between two states (O18) [km/s^2]; by default None,
+        that of a free orbit. A thruster that burns within a block needs more.
+    """
+
+    strict: bool
+    lenient: bool
+    known: Container[str] | None
+    repair_covariance: bool
+    max_acceleration_km_s2: float | None
 
 
 TRAJECTORY_FORMATS = (
@@ -46,10 +72,8 @@ TRAJECTORY_FORMATS = (
 )
 
 
-def read_trajectory(
-    path: str | Path, *, strict: bool = False, lenient: bool = False
-) -> TrajectoryRecord:
-    """Read an ephemeris file, plain or compressed (gzip, xz, zstd).
+def read_trajectory(path: str | Path, **options: Unpack[ReadOptions]) -> TrajectoryRecord:
+    """Read an ephemeris file, plain or compressed (gzip, xz, zstd); options: `ReadOptions`.
 
     Raises
     ------
@@ -57,11 +81,11 @@ def read_trajectory(
         If it is in no known format, too large, or breaks a rule of its format.
     """
     text = read_text(Path(path), MAX_BYTES)
-    return parse_trajectory(text, file=str(path), strict=strict, lenient=lenient)
+    return parse_trajectory(text, file=str(path), **options)
 
 
 def parse_trajectory(
-    text: str, *, file: str = "<text>", strict: bool = False, lenient: bool = False
+    text: str, *, file: str = "<text>", **options: Unpack[ReadOptions]
 ) -> TrajectoryRecord:
     """Read an ephemeris message of any known format; `file` is its name in findings."""
     head = text[:_HEAD]
@@ -77,4 +101,4 @@ def parse_trajectory(
             allowed=names,
         )
     _, form = min(found, key=lambda pair: pair[0])
-    return form.parse(text, file=file, strict=strict, lenient=lenient)
+    return form.parse(text, file=file, **options)

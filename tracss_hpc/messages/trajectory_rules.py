@@ -17,7 +17,7 @@ Earth-fixed frame give 1e-3 (LEO) to 2e-4 (GEO), metres for kilometres far more.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ from tracss_hpc.messages.utc import Utc, elapsed
 __all__ = [
     "MAX_ACCELERATION_KM_S2",
     "RADIUS_KM",
+    "SAME_EPOCH_S",
+    "check_known",
     "check_states",
     "check_trajectory",
     "repair_covariances",
@@ -37,6 +39,8 @@ __all__ = [
 
 PADDING = 5  # records outside the useable span, each side [TraCSS-Spec-002]
 SIDE = 3  # states either side of the nearest that seven-point interpolation needs
+#: Epochs closer than this are one: EPOCH_TZERO plus seconds is 5 ps off an absolute text.
+SAME_EPOCH_S = 1e-6
 RADIUS_KM = (6300.0, 1e6)
 MAX_SPEED_KM_S = 20.0  # escape from 6,300 km needs 11.2
 #: Largest acceleration beyond two bodies between two states [km/s^2].
@@ -55,7 +59,7 @@ def check_trajectory(
     lines: Sequence[Sequence[int]],
     judge: Judge,
     *,
-    max_acceleration_km_s2: float = MAX_ACCELERATION_KM_S2,
+    max_acceleration_km_s2: float | None = None,
 ) -> list[TrajectoryBlock]:
     """Check blocks in time order, `lines` telling where each state stands.
 
@@ -71,7 +75,10 @@ def check_trajectory(
         clipped.append(_check_span(t, block, where[0], judge) if good else block)
     for k in range(1, len(blocks)):
         before, after = blocks[k - 1].useable_stop, blocks[k].useable_start
-        if before != after:
+        if abs(after.minus(before)) <= SAME_EPOCH_S:
+            if clipped[k - 1].useable_stop == before:
+                clipped[k - 1] = dataclasses.replace(clipped[k - 1], useable_stop=after)
+        else:
             judge.forgive(
                 "O13", lines[k][0], "USEABLE_START_TIME", after.iso(), before.iso(),
                 f"block {k + 1} does not begin where block {k} ends",
@@ -93,7 +100,7 @@ def check_states(
     lines: Sequence[int],
     judge: Judge,
     *,
-    max_acceleration_km_s2: float = MAX_ACCELERATION_KM_S2,
+    max_acceleration_km_s2: float | None = None,
 ) -> bool:
     """Check order (O11), motion (O18, O19) and covariance (O17); whether the epochs increase."""
     t = elapsed(Utc(block.jd[0], block.seconds[0]), block.jd, block.seconds)
@@ -102,6 +109,19 @@ def check_states(
     _check_motion(t, block, lines, judge, max_acceleration_km_s2)
     _check_covariance(block, lines, judge)
     return True
+
+
+def check_known(
+    designator: str, known: Container[str] | None, line: int, key: str, judge: Judge
+) -> None:
+    """Warn of an object that the catalog does not have (O20), leading zeros or not.
+
+    Without a catalog (`known` None) or a number there is nothing to ask.
+    """
+    if known is None or not designator:
+        return
+    if designator not in known and designator.lstrip("0") not in known:
+        judge.warn("O20", line, key, designator, "an object of the catalog", "not known")
 
 
 def repair_covariances(block: TrajectoryBlock) -> TrajectoryBlock:
@@ -185,7 +205,7 @@ def _check_motion(
     block: TrajectoryBlock,
     lines: Sequence[int],
     judge: Judge,
-    max_acceleration: float,
+    max_acceleration_km_s2: float | None,
 ) -> None:
     r, v = block.r, block.v
     with np.errstate(over="ignore"):
@@ -213,6 +233,9 @@ def _check_motion(
     step = h[:, 0]
     found = np.maximum(2.0 * excess_r / step**2, excess_v / step)
     found[turn > _MAX_TURN] = 0.0
+    max_acceleration = (
+        MAX_ACCELERATION_KM_S2 if max_acceleration_km_s2 is None else max_acceleration_km_s2
+    )
     if (found > max_acceleration).any():
         k = int(np.argmax(found > max_acceleration))
         judge.error(

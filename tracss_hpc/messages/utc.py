@@ -3,15 +3,13 @@
 Fed by the readers of ephemeris messages; feeds the trajectory record and its evaluation. An epoch
 is (jd, seconds): jd the Julian date of a midnight (ends in .5), seconds since it, below 86,400 and
 on the last day before a leap second below 86,401: 23:59:60 is an epoch of its own. Differences are
-SI seconds. `tracss_hpc.epochs`, by contrast, counts days of 86,400 s, as SGP4 does; `Utc.epoch`
-leads there.
+SI seconds. `tracss_hpc.epochs`, by contrast, counts days of 86,400 s, as SGP4 does.
 
 A printed time of day gives the float nearest to its digits, so text -> epoch -> text is exact.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
@@ -21,11 +19,24 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tracss_hpc.constants import DAY_S
-from tracss_hpc.epochs import Epoch
 
-__all__ = ["EpochError", "Utc", "add_seconds", "elapsed", "format_utc", "parse_utc", "parse_utcs"]
+__all__ = [
+    "EPOCH_FORMS",
+    "MAX_SECONDS",
+    "EpochError",
+    "Utc",
+    "add_seconds",
+    "elapsed",
+    "format_utc",
+    "parse_utc",
+    "parse_utcs",
+    "tai_minus_utc",
+]
 
-_ORDER = "YYYY-MM-DDThh:mm:ss[.f] or YYYY-DDDThh:mm:ss[.f]"
+#: What an error says is allowed.
+EPOCH_FORMS = "YYYY-MM-DDThh:mm:ss[.f] or YYYY-DDDThh:mm:ss[.f] (UTC)"
+#: Seconds from an epoch beyond which no message means to go: 317 years.
+MAX_SECONDS = 1e10
 _JD_OF_1970 = 2440587.5
 _EXACT_DIGITS = 9  # 86,400 s in ticks of 1 ns is below 2**53: one division, one rounding
 
@@ -56,12 +67,6 @@ class Utc(NamedTuple):
     def minus(self, other: Utc) -> float:
         """SI seconds from `other` to this epoch, leap seconds counted."""
         return float(elapsed(other, np.array([self.jd]), np.array([self.seconds]))[0])
-
-    @property
-    def epoch(self) -> Epoch:
-        """The epoch on the scale of SGP4; a leap second is the first second of the next day."""
-        days = math.floor(self.seconds / DAY_S)
-        return Epoch(self.jd + days, (self.seconds - days * DAY_S) / DAY_S)
 
 
 def parse_utc(text: str) -> Utc:
@@ -99,7 +104,7 @@ def parse_utcs(texts: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.fl
         if not good.all():
             bad = min(bad, int(places[np.argmin(good)]))
     if bad < len(texts):
-        raise EpochError(f"{texts[bad][:40]!r} is no epoch {_ORDER}, or does not exist", bad)
+        raise EpochError(f"{texts[bad][:40]!r} is no epoch {EPOCH_FORMS}, or does not exist", bad)
     return jd, seconds
 
 
@@ -107,7 +112,7 @@ def elapsed(
     origin: Utc, jd: NDArray[np.float64], seconds: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """SI seconds from `origin` to each epoch (n,), leap seconds counted."""
-    leaps = _tai_minus_utc(jd) - _tai_minus_utc(origin.jd)
+    leaps = tai_minus_utc(jd) - tai_minus_utc(origin.jd)
     return ((jd - origin.jd) * DAY_S + leaps) + (seconds - origin.seconds)
 
 
@@ -115,15 +120,21 @@ def add_seconds(origin: Utc, t: ArrayLike) -> tuple[NDArray[np.float64], NDArray
     """Epochs `t` SI seconds after `origin`: jd and seconds, shape of `t`."""
     since_midnight = origin.seconds + np.asarray(t, dtype=np.float64)
     days = np.floor(since_midnight / DAY_S)
-    at_origin = _tai_minus_utc(origin.jd)
-    start = days * DAY_S + (_tai_minus_utc(origin.jd + days) - at_origin)
+    at_origin = tai_minus_utc(origin.jd)
+    start = days * DAY_S + (tai_minus_utc(origin.jd + days) - at_origin)
     # Leap seconds in between make midnight come later (from before it: earlier), by one day at most
     # as long as they are fewer than a day has seconds.
     days = days - (start > since_midnight)
-    next_day = (days + 1) * DAY_S + (_tai_minus_utc(origin.jd + days + 1) - at_origin)
+    next_day = (days + 1) * DAY_S + (tai_minus_utc(origin.jd + days + 1) - at_origin)
     days = days + (next_day <= since_midnight)
-    start = days * DAY_S + (_tai_minus_utc(origin.jd + days) - at_origin)
+    start = days * DAY_S + (tai_minus_utc(origin.jd + days) - at_origin)
     return origin.jd + days, since_midnight - start
+
+
+def tai_minus_utc(jd: ArrayLike) -> NDArray[np.float64]:
+    """Whole seconds TAI - UTC on the day that begins at `jd`; 10 s before 1972."""
+    starts, seconds = _leap_seconds()
+    return seconds[np.maximum(np.searchsorted(starts, jd, side="right") - 1, 0)]
 
 
 def format_utc(jd: NDArray[np.float64], seconds: NDArray[np.float64]) -> list[str]:
@@ -190,7 +201,7 @@ def _parse_same_form(
     leap = (second == 60) & (hour == 23) & (minute == 59)
     good &= (hour <= 23) & (minute <= 59) & ((second <= 59) | leap)
     if leap.any():
-        good &= ~leap | (_tai_minus_utc(jd + 1) > _tai_minus_utc(jd))
+        good &= ~leap | (tai_minus_utc(jd + 1) > tai_minus_utc(jd))
     whole = hour * 3600 + minute * 60 + second
     places = fraction.shape[1]
     tail = _digits(fraction, good)
@@ -210,12 +221,6 @@ def _digits(table: NDArray[np.uint8], good: NDArray[np.bool_]) -> NDArray[np.int
         good &= (digit >= 0) & (digit <= 9)
         value = value * 10 + digit
     return value
-
-
-def _tai_minus_utc(jd: ArrayLike) -> NDArray[np.float64]:
-    """Whole seconds TAI - UTC on the day that begins at `jd`; 10 s before 1972."""
-    starts, seconds = _leap_seconds()
-    return seconds[np.maximum(np.searchsorted(starts, jd, side="right") - 1, 0)]
 
 
 @cache

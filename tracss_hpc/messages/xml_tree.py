@@ -60,6 +60,16 @@ def parse_xml(text: str, judge: Judge) -> XmlNode:
     parser.buffer_text = True
     top = XmlNode("", 0, {})
     open_nodes = [top]
+    words: list[str] = []  # since the last tag: joined once, a long text comes in many pieces
+
+    def text_so_far() -> str:
+        text = "".join(words).strip()
+        words.clear()
+        return text
+
+    def text_beside(text: str) -> NoReturn:
+        node, why = open_nodes[-1], "text beside elements"
+        raise judge.fatal("O01", node.line, node.tag, text, "elements only", why)
 
     def refuse(*_: object) -> NoReturn:
         line = parser.CurrentLineNumber
@@ -67,6 +77,8 @@ def parse_xml(text: str, judge: Judge) -> XmlNode:
 
     def start(name: str, attributes: dict[str, str]) -> None:
         line = parser.CurrentLineNumber
+        if text := text_so_far():
+            text_beside(text)
         if len(open_nodes) > _MAX_DEPTH:
             raise judge.fatal(
                 "O01", line, name, f"depth {len(open_nodes)}", f"at most {_MAX_DEPTH}",
@@ -76,20 +88,16 @@ def parse_xml(text: str, judge: Judge) -> XmlNode:
         open_nodes[-1].children.append(node)
         open_nodes.append(node)
 
-    def data(piece: str) -> None:
-        open_nodes[-1].text += piece
-
-    def end(name: str) -> None:
-        node = open_nodes.pop()
-        node.text = node.text.strip()
-        if node.text and node.children:
-            why = "text beside elements"
-            raise judge.fatal("O01", node.line, node.tag, node.text, "elements only", why)
+    def end(_: str) -> None:
+        text = text_so_far()
+        if text and open_nodes[-1].children:
+            text_beside(text)
+        open_nodes.pop().text = text
 
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
     parser.StartElementHandler = start
-    parser.CharacterDataHandler = data
+    parser.CharacterDataHandler = words.append
     parser.EndElementHandler = end
     try:
         parser.Parse(text, True)

@@ -1,6 +1,7 @@
-"""Element sets of a catalog in another notation.
+"""Element sets of a catalog: in another notation, or their numbers.
 
-Fed by the words of `tracss-hpc catalog --to-omm`; gives text, or writes a file.
+Fed by the words of `tracss-hpc catalog --to-omm` and `pair --catalog`; gives text,
+or writes a file.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tracss_hpc.atomic import write_product
-from tracss_hpc.catalog.catalog import read_catalog
+from tracss_hpc.catalog.catalog import Catalog, read_catalog
 from tracss_hpc.catalog.table import elements_from_catalog
 from tracss_hpc.epochs import parse_epoch
 from tracss_hpc.messages.omm_write import OmmFormat, write_omm
 
-__all__ = ["convert_to_omm"]
+__all__ = ["catalog_numbers", "convert_to_omm"]
 
 _log = logging.getLogger("tracss_hpc")
 
@@ -31,6 +32,22 @@ def convert_to_omm(patterns: Sequence[str], form: OmmFormat, *, output: Path | N
     str
         What was written, or the messages themselves when there is no `output`.
     """
+    catalog = _read(patterns)
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    sets = elements_from_catalog(catalog)
+    text = write_omm(sets, form, creation_date=parse_epoch(now), originator="tracss_hpc")
+    if output is None:
+        return text
+    write_product(output, text.encode())
+    return f"{output}: {len(sets)} element sets as OMM {form.upper()}\n"
+
+
+def catalog_numbers(patterns: Sequence[str | Path]) -> frozenset[str]:
+    """Catalog numbers of all element sets of the files; what cannot be read is logged."""
+    return frozenset(map(str, _read(patterns).designator.tolist()))
+
+
+def _read(patterns: Sequence[str | Path]) -> Catalog:
     found = read_catalog(patterns)
     if len(found.rejected):
         _log.warning(
@@ -38,10 +55,4 @@ def convert_to_omm(patterns: Sequence[str], form: OmmFormat, *, output: Path | N
             len(found.rejected), found.rejected.record[0], found.rejected.file[0],
             found.rejected.reason[0],
         )  # fmt: skip
-    now = dt.datetime.now(dt.UTC).replace(tzinfo=None).isoformat(timespec="seconds")
-    sets = elements_from_catalog(found.catalog)
-    text = write_omm(sets, form, creation_date=parse_epoch(now), originator="tracss_hpc")
-    if output is None:
-        return text
-    write_product(output, text.encode())
-    return f"{output}: {len(sets)} element sets as OMM {form.upper()}\n"
+    return found.catalog

@@ -10,7 +10,7 @@ import datetime as dt
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tracss_hpc.assess.encounter import ENCOUNTER_STATUS, Encounters, find_encounters
 from tracss_hpc.assess.probability import foster_1992
 from tracss_hpc.atomic import write_product
-from tracss_hpc.catalog.catalog import read_catalog
+from tracss_hpc.catalog.catalog import read_catalog, select_element_sets
 from tracss_hpc.constants import DAY_S
 from tracss_hpc.ephemeris.gp_record import gp_record
 from tracss_hpc.ephemeris.tabulated import Trajectory
@@ -28,7 +28,9 @@ from tracss_hpc.export.cdm import CLASSIFICATION
 from tracss_hpc.messages.elements import expand_designator
 from tracss_hpc.messages.ocm_write import format_ocm
 from tracss_hpc.messages.oem_write import OEM_FORMATS, format_oem, left_out
-from tracss_hpc.messages.utc import parse_utc
+from tracss_hpc.messages.trajectory_files import ReadOptions
+from tracss_hpc.messages.utc import Utc, parse_utc
+from tracss_hpc.runs.element_sets import catalog_numbers
 from tracss_hpc.screening.tabulated_pair import PairApproaches, find_pair_approaches
 
 __all__ = ["pair_report", "write_gp_ephemeris"]
@@ -41,16 +43,19 @@ def pair_report(
     second: str | Path,
     *,
     within_km: float,
-    strict: bool = False,
-    lenient: bool = False,
     hbr_m: float | None = None,
+    catalog: str | Path | None = None,
+    **options: Unpack[ReadOptions],
 ) -> str:
     """Close approaches of two ephemeris files as text: those within a distance, or the nearest.
 
     With covariances and radii in both files there is a probability (FOSTER-1992); `hbr_m` is a
-    combined hard-body radius [m] in place of the sum of theirs.
+    combined hard-body radius [m] in place of the sum of theirs; `catalog` names element sets among
+    which both objects should be (O20).
     """
-    pair = [Trajectory.from_file(path, strict=strict, lenient=lenient) for path in (first, second)]
+    if catalog is not None:
+        options["known"] = catalog_numbers([catalog])
+    pair = [Trajectory.from_file(path, **options) for path in (first, second)]
     found = find_pair_approaches(*pair)
     near = np.flatnonzero(found.miss_km <= within_km)
     lines = []
@@ -88,8 +93,10 @@ def write_gp_ephemeris(
     notation: Literal["KVN", "XML", "JSON"],
     output: Path | None,
 ) -> str:
-    """Write the OCM or OEM of a catalog object, from its newest element set not after `start`.
+    """Write the OCM or OEM of a catalog object, from the element set that a run would take.
 
+    That is the newest not after `start`, else the earliest after it (`select_element_sets`);
+    without `start` the newest of all, and the ephemeris begins at its epoch.
     What the record says and an OEM cannot is named, in the text returned or in the log.
 
     Returns
@@ -109,25 +116,23 @@ def write_gp_ephemeris(
         raise UsageError(f"--format json: an OEM has no JSON; give {allowed}")
     catalog = read_catalog(patterns).catalog
     number = expand_designator(designator)
-    rows = np.flatnonzero(catalog.designator == number)
-    if not rows.size:
+    own = catalog.take(np.flatnonzero(catalog.designator == number))
+    if not len(own):
         raise InputDataError(
             f"object {number} is not among the {len(catalog)} element sets read",
             key=f"--to-{message.lower()}",
             given=designator,
         )
-    age = catalog.epoch_jd[rows] + catalog.epoch_fr[rows]
-    begin = _start(start) if start else None
-    if begin is None:
-        row = rows[np.argmax(age)]
-        whole = np.floor(catalog.epoch_fr[row] * DAY_S)
-        begin = Epoch(float(catalog.epoch_jd[row]), 0.0).plus(float(whole))
+    if start:
+        begin = chosen_at = _start(start)
     else:
-        past = age <= begin.jd + begin.fr
-        row = rows[past][np.argmax(age[past])] if past.any() else rows[np.argmin(age)]
+        newest = np.lexsort((own.epoch_fr, own.epoch_jd))[-1]
+        chosen_at = Epoch(float(own.epoch_jd[newest]), float(own.epoch_fr[newest]))
+        begin = Epoch(chosen_at.jd, 0.0).plus(float(np.floor(chosen_at.fr * DAY_S)))
+    chosen = select_element_sets(own, chosen_at, np.inf) == "ok"
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None).isoformat(timespec="seconds")
     record = gp_record(
-        catalog.take([row]),
+        own.take(np.flatnonzero(chosen)),
         begin,
         duration_s=days * DAY_S,
         step_s=step_s,
@@ -208,8 +213,9 @@ def _row(name: str, values: list[float], unit: str, digits: int) -> str:
 def _approach(found: PairApproaches, k: int) -> list[str]:
     """One approach in the units of a CDM (m, m/s), states in km and km/s."""
     tca = found.epoch.plus(float(found.t[k]))
+    printed = Utc(tca.jd, 0.0).plus(round(tca.seconds, 6))  # may be the midnight after
     lines = [
-        f"TCA        {tca._replace(seconds=round(tca.seconds, 6)).iso()} UTC",
+        f"TCA        {printed.iso()} UTC",
         _row("miss distance", [found.miss_km[k] * 1e3], "m", 4),
         _row("relative speed", [found.relative_speed_km_s[k] * 1e3], "m/s", 6),
     ]
