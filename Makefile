@@ -19,6 +19,14 @@ PROGRESS := $(shell test -t 2 && echo --progress=bar)
 JOBS         := tests/mpi tests/slurm
 ON_ALL_CORES := -n $(CORES) --dist loadfile $(JOBS:%=--ignore=%)
 
+# Only what the extras add: installing the package again would compile every kernel again.
+define install_extras
+$(BIN)/python -c 'import sys, tomllib; \
+    extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
+    print("\n".join(line for name in sys.argv[1:] for line in extras[name]))' \
+    $(1) > $(VENV)/requires && $(BIN)/pip install --quiet --requirement $(VENV)/requires
+endef
+
 .PHONY: help run build test test-long test-slurm bench bench-speed clean
 .DEFAULT_GOAL := help
 
@@ -44,7 +52,9 @@ test: $(VENV)/installed-test
 	$(BIN)/pytest -m 'not long' $(ON_ALL_CORES)
 	$(BIN)/pytest -m 'not long' $(JOBS)
 
+# Without a network or Java the tests that read messages with Orekit skip.
 test-long: $(VENV)/installed-test
+	-$(call install_extras,orekit)
 	$(BIN)/pytest -m long $(ON_ALL_CORES)
 	$(BIN)/pytest -m long $(JOBS)
 
@@ -56,10 +66,7 @@ bench: $(VENV)/installed-test
 
 # Without a network the table comes without the peer.
 bench-speed: $(VENV)/installed-test
-	$(BIN)/python -c 'import tomllib; \
-	    extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
-	    print("\n".join(extras["bench"]))' > $(VENV)/bench-requires
-	-$(BIN)/pip install --quiet --requirement $(VENV)/bench-requires
+	-$(call install_extras,bench)
 	$(BIN)/python -m tests.bench.speed
 
 build: $(VENV)/installed-test
@@ -81,10 +88,6 @@ $(VENV)/installed-run: $(BUILD) | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --editable '.[mpich]'
 	@touch $@
 
-# Only what the extras add: installing the package again would compile every kernel again.
 $(VENV)/installed-test: $(VENV)/installed-run
-	$(BIN)/python -c 'import tomllib; \
-	    extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
-	    print("\n".join(extras["test"] + extras["zstd"]))' > $(VENV)/test-requires
-	$(BIN)/pip install --quiet --requirement $(VENV)/test-requires
+	$(call install_extras,test zstd)
 	@touch $@

@@ -24,7 +24,7 @@ STAGES = ("messages", "catalog", "ephemeris", "screening", "assess", "export", "
 
 #: What each room may import of ours, besides itself and (for rooms that are no leaves) the leaves.
 ALLOWED: dict[str, set[str]] = {
-    "atomic": set(),
+    "atomic": {"errors"},
     "constants": set(),
     "errors": set(),
     "epochs": {"constants"},

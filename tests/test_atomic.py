@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tracss_hpc.atomic import temporary_name, write_atomically
+from tracss_hpc.atomic import temporary_name, write_atomically, write_product
+from tracss_hpc.errors import TracssError
 
 
 def test_the_content_replaces_the_old(tmp_path: Path) -> None:
@@ -56,3 +57,26 @@ def test_no_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_atomically(tmp_path / "none" / "x", b"")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_product_goes_through_links_and_into_pipes(tmp_path: Path) -> None:
+    real, link, pipe = tmp_path / "real", tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to(real)
+    write_product(link, b"new")
+    assert link.is_symlink()
+    assert real.read_bytes() == b"new"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_product(pipe, b"into")
+    assert os.read(reader, 10) == b"into"
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("name", ["none/x", "folder", "file/x", "."])
+def test_a_product_that_cannot_be_written(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(TracssError, match=r"cannot be written: .*; name another file"):
+        write_product(tmp_path / name, b"new")
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]

@@ -57,7 +57,6 @@ def _obey(words: list[str], comm: Comm | None) -> int:
         bar = getattr(options, "progress", "") == "bar"
         _log_to_stderr(rank, size, quiet=getattr(options, "quiet", False), bar=bar)
         code = int(options.action(options, comm)) if rank == 0 or options.collective else 0
-        sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output went away (`tracss-hpc show ... | head`): nothing is wrong.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
@@ -93,7 +92,7 @@ def _run(options: argparse.Namespace, comm: Comm | None) -> int:
             progress=options.progress,
         )  # fmt: skip
     if not options.quiet:
-        sys.stdout.write(f"{summary}\n")
+        _say(f"{summary}\n")
     return 0
 
 
@@ -104,7 +103,7 @@ def _plan(options: argparse.Namespace, comm: Comm | None) -> int:
     from tracss_hpc.runs.plan import plan_run
 
     keep_freed_memory()  # as a run does: it is part of the cost
-    sys.stdout.write(f"{plan_run(config, options.ranks)}\n")
+    _say(f"{plan_run(config, options.ranks)}\n")
     return 0
 
 
@@ -125,7 +124,7 @@ def _show(options: argparse.Namespace, comm: Comm | None) -> int:
     from tracss_hpc.export.tables import format_csv, format_table, read_table
 
     table = read_table(options.file, designator=options.object, top=options.top)
-    sys.stdout.write(format_csv(table) if options.csv else format_table(table))
+    _say(format_csv(table) if options.csv else format_table(table))
     return 0
 
 
@@ -143,7 +142,7 @@ def _assess(options: argparse.Namespace, comm: Comm | None) -> int:
         monte_carlo=options.monte_carlo, seed=options.seed, output=options.output,
         picture=options.picture, sensitivity=options.sensitivity,
     )  # fmt: skip
-    sys.stdout.write(run_assess(paths, options.overrides, words, comm=comm))
+    _say(run_assess(paths, options.overrides, words, comm=comm))
     return 0
 
 
@@ -157,7 +156,7 @@ def _pair(options: argparse.Namespace, comm: Comm | None) -> int:
         repair_covariance=options.repair_covariance,
         max_acceleration_km_s2=options.max_acceleration_km_s2,
     )  # fmt: skip
-    sys.stdout.write(text)
+    _say(text)
     return 0
 
 
@@ -167,7 +166,7 @@ def _catalog(options: argparse.Namespace, comm: Comm | None) -> int:
         from tracss_hpc.runs.element_sets import convert_to_omm
 
         text = convert_to_omm(options.files, options.to_omm, output=options.output)
-        sys.stdout.write(text)
+        _say(text)
         return 0
     from tracss_hpc.runs.trajectories import write_gp_ephemeris
 
@@ -177,7 +176,7 @@ def _catalog(options: argparse.Namespace, comm: Comm | None) -> int:
         message="OCM" if to_ocm else "OEM", start=options.start, days=options.days,
         step_s=options.step_s, notation=options.format.upper(), output=options.output,
     )  # fmt: skip
-    sys.stdout.write(text)
+    _say(text)
     return 0
 
 
@@ -194,8 +193,8 @@ def _cdm(options: argparse.Namespace, comm: Comm | None) -> int:
             raise UsageError("cdm: --convert needs --output DIR for the files it writes")
         from tracss_hpc.runs.cdm_convert import convert_files
 
-        text, code = convert_files(options.files, options.convert, options.output), 0
-    sys.stdout.write(text)
+        text, code = convert_files(options.files, options.convert, options.output)
+    _say(text)
     return code
 
 
@@ -204,7 +203,7 @@ def _digest(options: argparse.Namespace, comm: Comm | None) -> int:
 
     for path in options.files:
         name = f"  {path}" if len(options.files) > 1 else ""
-        sys.stdout.write(f"{digest_file(path)}{name}\n")
+        _say(f"{digest_file(path)}{name}\n")
     return 0
 
 
@@ -212,7 +211,7 @@ def _compare(options: argparse.Namespace, comm: Comm | None) -> int:
     from tracss_hpc.export.digest import first_difference
 
     difference = first_difference(options.a, options.b)
-    sys.stdout.write(f"{difference or 'equal'}\n")
+    _say(f"{difference or 'equal'}\n")
     return 1 if difference else 0
 
 
@@ -221,7 +220,7 @@ def _status(options: argparse.Namespace, comm: Comm | None) -> int:
 
     rows = status_rows(comm)
     width = max(map(len, rows))
-    sys.stdout.writelines(f"{name:<{width}}  {text}\n" for name, text in rows.items())
+    _say("".join(f"{name:<{width}}  {text}\n" for name, text in rows.items()))
     return 0
 
 
@@ -231,6 +230,18 @@ def _check_kernels() -> None:
         importlib.import_module("tracss_hpc.kernels")
     except ImportError as error:
         raise UsageError(str(error)) from None
+
+
+def _say(text: str) -> None:
+    """Print to standard output, which may be a file on a full disk."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (or the rest fails again at the end)
+        raise TracssError(f"standard output cannot be written: {error.strerror}") from None
 
 
 # ---------------------------------------------------------------- words

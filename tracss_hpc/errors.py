@@ -93,7 +93,9 @@ class MessageError(InputDataError):
 
 
 class EphemerisRangeError(TracssError):
-    """A time outside an ephemeris was asked for; carries `start_s`, `stop_s`, `objects`."""
+    """No ephemeris at a time (exit code 3); carries `start_s`, `stop_s`, `objects`."""
+
+    exit_code = 3
 
     def __init__(
         self,

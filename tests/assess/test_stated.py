@@ -68,6 +68,15 @@ def test_relative_motion_of_a_frame(frame: str) -> None:
     assert turned == (frame != "GCRF")
 
 
+def test_celestial_axes_gain_the_frame_bias() -> None:
+    """Offsets of the pole -16.617, -6.819 mas, of the equinox -14.6 mas [IERS2010 5.4.4]."""
+    mas = math.radians(1.0 / 3.6e6)
+    x, y, z = one(MESSAGE.replace("= EME2000", "= GCRF")).state[0, 0, :3]
+    assert x - 7000.0 == pytest.approx(16.617 * mas * 0.1, abs=1e-7)
+    assert y == pytest.approx(14.6 * mas * 7000.0, rel=1e-3)
+    assert z - 0.1 == pytest.approx(-16.617 * mas * 7000.0, rel=1e-3)
+
+
 def test_earth_fixed_axes_follow_sidereal_time() -> None:
     """Greenwich mean sidereal time of Meeus, eq. 12.4; 0.3 deg of precession since 2000."""
     rows = one(MESSAGE.replace("= EME2000", "= ITRF"))

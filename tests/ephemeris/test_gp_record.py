@@ -55,8 +55,7 @@ def test_states_and_covariances_are_those_of_the_catalog() -> None:
     one = first_of("LEO 2")
     start = parse_epoch(epoch_of(one).plus(86400.0).iso()[:19])
     trajectory = Trajectory.from_record(record_of(one, start))
-    begin = Epoch(trajectory.epoch.jd, trajectory.epoch.seconds / 86400.0)
-    assert begin.minus(start) == pytest.approx(0.0, abs=1e-6)
+    assert parse_epoch(trajectory.epoch.iso()).minus(start) == pytest.approx(0.0, abs=1e-6)
     assert trajectory.duration_s == 6 * 3600.0
     assert trajectory.nodes[0][0] == -300.0
     assert trajectory.nodes[0][-1] == 6 * 3600.0 + 300.0

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import zstandard
 
-from tracss_hpc.errors import InputDataError, UsageError
+from tracss_hpc.errors import InputDataError, MessageError, UsageError
 from tracss_hpc.messages.source import decode_text, decompress, find_files, read_file, read_text
 
 TEXT = "line one\nline two\n" * 500
@@ -106,3 +108,29 @@ def test_unreadable_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputDataError, match="cannot be read") as caught:
         read_file(tmp_path / "gone")
     assert caught.value.file == str(tmp_path / "gone")
+
+
+@pytest.mark.parametrize("kind", ["", *sorted(PACKERS)])
+@pytest.mark.parametrize("size", [1000, 1001, 10_000_000])
+def test_limit_holds_packed_and_unpacked(tmp_path: Path, kind: str, size: int) -> None:
+    path = tmp_path / "zeros"
+    path.write_bytes(PACKERS[kind](bytes(size)) if kind else bytes(size))
+    if size <= 1000:
+        assert len(read_text(path, 1000)) == size
+        return
+    with pytest.raises(MessageError, match="MiB, packed or unpacked, is not read"):
+        read_text(path, 1000 if not kind else max(1000, path.stat().st_size))
+
+
+def test_device_without_end_is_read_to_the_limit() -> None:
+    with pytest.raises(MessageError, match="is not read; split it"):
+        read_text(Path("/dev/zero"), 10_000)
+
+
+def test_pipe_is_read(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(TEXT,))
+    writer.start()
+    assert read_text(pipe) == TEXT
+    writer.join()

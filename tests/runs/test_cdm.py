@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import lzma
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,10 +145,71 @@ def test_messages_that_a_profile_cannot_hold_are_listed(
     path = tmp_path / "a.cdm"
     path.write_text(WHOLE)
     target = tmp_path / "out"
-    assert main(["cdm", "--convert", "ccsds-1.0.kvn", "--output", str(target), str(path)]) == 0
+    assert main(["cdm", "--convert", "ccsds-1.0.kvn", "--output", str(target), str(path)]) == 1
+    assert capsys.readouterr().out == "  left out: one lacks ORIGINATOR\n"
+    assert list(target.iterdir()) == []
+
+
+def test_one_bad_message_costs_itself_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two frames in one message: it is left out, the others are whole; what is no CDM is told."""
+    mixed = WHOLE.replace("MESSAGE_ID = one", "MESSAGE_ID = two")
+    mixed = mixed.replace("REF_FRAME = EME2000", "REF_FRAME = ITRF", 1)
+    bundle, cut = tmp_path / "a.cdm", tmp_path / "b.cdm.xz"
+    bundle.write_text(WHOLE + mixed + WHOLE)
+    cut.write_bytes(lzma.compress(WHOLE.encode())[:-20])
+    words = ["cdm", "--convert", "kvn", "--output", str(tmp_path / "o")]
+    assert main([*words, str(bundle)]) == 1
     said = capsys.readouterr().out
-    assert "0 messages" in said
-    assert "left out: one lacks ORIGINATOR" in said
+    assert "a.tracss-2.0.kvn: 2 messages" in said
+    assert "left out" in said
+    assert "REF_FRAME: given ITRF and EME2000" in said
+    made = read_cdms(tmp_path / "o" / "a.tracss-2.0.kvn")
+    assert np.isfinite(made.columns["SAT1_APPROACH_ANGLE"]).all()
+    assert main([*words, str(cut), str(bundle)]) == 3
+    said = capsys.readouterr().out
+    assert "2 messages" in said
+    assert "not read: " in said
+    assert "cut short or damaged" in said
+
+
+def test_what_has_no_place_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.cdm"
+    path.write_text(WHOLE)
+    assert main(["cdm", "--convert", "kvn", "--output", str(tmp_path / "o"), str(path)]) == 0
+    assert "no place in tracss-2.0 for " in (said := capsys.readouterr().out)
+    assert "COMBINED_HBR (1)" in said
+
+
+def test_inputs_are_never_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = tmp_path / "a.cdm", tmp_path / "a.ccsds-1.0.kvn"
+    first.write_text(WHOLE)
+    second.write_text(WHOLE.replace("MESSAGE_ID = one", "MESSAGE_ID = two"))
+    words = ["cdm", "--convert", "ccsds-1.0.kvn", "--output", str(tmp_path)]
+    assert main([*words, str(first), str(second)]) == 2
+    assert "would both become" in capsys.readouterr().err
+    assert "MESSAGE_ID = two" in second.read_text()
+    assert main(["cdm", "--convert", "kvn", "--output", str(tmp_path), str(second)]) == 0
+    assert (tmp_path / "a.tracss-2.0.kvn").exists()
+
+
+@pytest.mark.parametrize("text", ["", " \n\n"])
+def test_file_without_messages_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    path = tmp_path / "a.cdm"
+    path.write_text(text)
+    assert main(["cdm", "--convert", "kvn", "--output", str(tmp_path / "o"), str(path)]) == 3
+    assert "there is no CDM in it" in capsys.readouterr().out
+    assert list((tmp_path / "o").iterdir()) == []
+
+
+def test_folder_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.cdm"
+    path.write_text(WHOLE)
+    assert main(["cdm", "--convert", "kvn", "--output", str(path / "o"), str(path)]) == 1
+    assert "cannot be made: Not a directory; name another" in capsys.readouterr().err
 
 
 def test_names_of_messages_are_no_paths(tmp_path: Path) -> None:

@@ -25,12 +25,18 @@ from tracss_hpc.ephemeris.frames import rotate, teme_to_eme2000
 from tracss_hpc.errors import MessageError
 from tracss_hpc.messages.cdm import COVARIANCE_KEYWORDS, STATE_KEYWORDS, CdmTable
 
-__all__ = ["STATED_LINES", "StatedConjunctions", "join_stated", "stated_by_table"]
+__all__ = [
+    "STATED_LINES",
+    "StatedConjunctions",
+    "has_one_known_frame",
+    "join_stated",
+    "stated_by_table",
+]
 
 #: Rotation of the Earth [rad/s], WGS 84 [NIMA TR8350.2].
 _EARTH_RATE_RAD_S = 7.292115e-5
-#: Frames whose axes do not turn; 23 mas between them, the same for both objects, are left.
-_INERTIAL = ("EME2000", "J2000", "GCRF", "ICRF")
+#: Frames whose axes do not turn; the latter two are 23 mas from the former [IERS2010 5.4.4].
+_EME2000, _CELESTIAL = ("EME2000", "J2000"), ("GCRF", "ICRF")
 _UNIX_JD = 2440587.5
 _SENSITIVITY = tuple(
     f"DCP_SENSITIVITY_{q}_{axis}" for q in ("POSITION", "VELOCITY") for axis in ("R", "T", "N")
@@ -112,9 +118,8 @@ def stated_by_table(
         Of messages whose frame is not known, or not the same for both objects.
     """
     frames = [np.char.upper(table.columns[f"SAT{k}_REF_FRAME"]) for k in (1, 2)]
-    known = np.array([_known(frame) for frame in frames[0]], dtype=bool)
-    good = np.flatnonzero(known & (frames[0] == frames[1]))
-    bad = np.setdiff1d(np.arange(len(table)), good)
+    usable = has_one_known_frame(table)
+    good, bad = np.flatnonzero(usable), np.flatnonzero(~usable)
     errors = [
         _wrong_frame(file, table.lines[row] if table.lines else 0, [str(f[row]) for f in frames])
         for row in bad
@@ -162,18 +167,26 @@ def stated_by_table(
     ), errors
 
 
+def has_one_known_frame(table: CdmTable) -> NDArray[np.bool_]:
+    """Which messages have both states in the same frame, one that can be turned to EME2000."""
+    frames = [np.char.upper(table.columns[f"SAT{k}_REF_FRAME"]) for k in (1, 2)]
+    known = np.array([_known(frame) for frame in frames[0]], dtype=bool)
+    both: NDArray[np.bool_] = known & (frames[0] == frames[1])
+    return both
+
+
 def _axis(stated: StatedConjunctions, name: str) -> int:
     """Axis of the rows."""
     return 0 if len(getattr(stated, name).shape) == 1 else 1
 
 
 def _known(frame: str) -> bool:
-    return frame in _INERTIAL or frame == "TEME" or frame.startswith("ITRF")
+    return frame in (*_EME2000, *_CELESTIAL, "TEME") or frame.startswith("ITRF")
 
 
 def _wrong_frame(file: str, line: int, frames: list[str]) -> MessageError:
     given = " and ".join(f or "blank" for f in dict.fromkeys(frames))
-    allowed = f"{', '.join(_INERTIAL)}, TEME or ITRF, the same for both objects"
+    allowed = f"{', '.join((*_EME2000, *_CELESTIAL))}, TEME or ITRF, the same for both objects"
     place = f"{file}, line {line}" if line else file
     return MessageError(
         f"{place}, REF_FRAME: given {given}, allowed: {allowed}",
@@ -211,13 +224,19 @@ def _eme2000(
 ) -> NDArray[np.float64]:
     """States (2, n, 6) of a frame by row in EME2000.
 
-    UT1 is taken for UTC and the pole as unmoved: up to 400 m in low orbits, the same rotation of
-    both objects, which no metric sees.
+    From ITRF, UT1 is taken for UTC and the pole as unmoved: up to 400 m in low orbits, the same
+    rotation of both objects, which no metric sees.
     """
     turned = states.copy()
     fixed = np.char.startswith(frame, "ITRF")
     turned[:, fixed, 3] -= _EARTH_RATE_RAD_S * states[:, fixed, 1]
     turned[:, fixed, 4] += _EARTH_RATE_RAD_S * states[:, fixed, 0]
+    celestial = np.isin(frame, _CELESTIAL)
+    if celestial.any():
+        bias = erfa.bp06(erfa.DJ00, 0.0)[0]
+        turned[:, celestial] = np.concatenate(
+            [states[:, celestial, :3] @ bias.T, states[:, celestial, 3:] @ bias.T], axis=-1
+        )
     rows = np.flatnonzero(fixed | (frame == "TEME"))
     if len(rows):
         matrix = teme_to_eme2000(jd[rows], fr[rows])

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from tracss_hpc.assess.coppola import EXTENDED_LIMIT, OFFSET_LIMIT
 from tracss_hpc.assess.encounter import ENCOUNTER_STATUS
 from tracss_hpc.assess.nc2d import INACCURATE_LIMIT
-from tracss_hpc.atomic import write_atomically
+from tracss_hpc.atomic import write_product
 from tracss_hpc.epochs import Epoch
-from tracss_hpc.errors import TracssError, UsageError
+from tracss_hpc.errors import UsageError
 from tracss_hpc.export.hdf5 import Results, write_results
 from tracss_hpc.export.tables import ConjunctionTable, align, format_csv
 
@@ -166,10 +166,7 @@ def write_assessed(path: Path, assessed: Assessed, attributes: Mapping[str, Any]
             "flags": flag_words(assessed),
         }
         text = format_csv(ConjunctionTable(columns, len(assessed)))
-        try:
-            write_atomically(path, text.encode())
-        except OSError as error:
-            raise TracssError(f"{path} cannot be written: {error.strerror or error}") from None
+        write_product(path, text.encode())
         return
     n = len(assessed)
     tca = assessed.columns["tca"]

@@ -44,6 +44,7 @@ __all__ = [
     "Unwritable",
     "format_bundle",
     "format_cdms",
+    "is_blank",
     "open_bundle",
     "split_kind",
     "split_writable",
@@ -89,7 +90,7 @@ def split_writable(table: CdmTable, profile: CdmProfile) -> tuple[CdmTable, list
             continue
         for entry in line.lines:
             if not (entry.keyword.default and entry.keyword.type == "text"):
-                for row in np.flatnonzero(_is_blank(table.columns[entry.name])):
+                for row in np.flatnonzero(is_blank(table.columns[entry.name])):
                     lacking.setdefault(int(row), entry.name)
     if not lacking:
         return table, []
@@ -222,7 +223,8 @@ def _replace(column: NDArray[Any], words: dict[str, str]) -> NDArray[Any]:
     return np.array([words.get(text, text) for text in column.tolist()], dtype=np.str_)
 
 
-def _is_blank(column: NDArray[Any]) -> NDArray[np.bool_]:
+def is_blank(column: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where a column of a `CdmTable` has no value."""
     if column.dtype.kind == "M":
         blank: NDArray[np.bool_] = np.isnat(column)
     else:

@@ -6,7 +6,6 @@ Feeds every reader. What a file is follows from its content, never from its name
 from __future__ import annotations
 
 import codecs
-import contextlib
 import glob
 import gzip
 import io
@@ -15,29 +14,23 @@ import os
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import zstandard
 
 from tracss_hpc.errors import ConfigError, InputDataError, MessageError, UsageError
 
 __all__ = [
+    "LARGEST_BYTES",
     "decode_text",
     "decompress",
     "find_files",
-    "read_bounded_text",
     "read_file",
     "read_table",
     "read_text",
 ]
 
-_GZIP, _XZ, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
-_STREAMS: dict[bytes, Callable[[io.BytesIO], Any]] = {
-    _GZIP: lambda data: gzip.GzipFile(fileobj=data),
-    _XZ: lzma.LZMAFile,
-    _ZSTD: lambda data: zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True),
-}
-_REFUSED = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"7z\xbc\xaf": "7z"}
+#: Largest file that is read, packed or unpacked [bytes]: two million OMMs in KVN.
+LARGEST_BYTES = 2 * 2**30
 
 
 def find_files(patterns: Sequence[str | Path]) -> list[Path]:
@@ -74,49 +67,30 @@ def find_files(patterns: Sequence[str | Path]) -> list[Path]:
     return list(found.values())
 
 
-def read_file(path: Path) -> bytes:
-    """Raw bytes of a file; `InputDataError` when it cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputDataError(
-            f"{path} cannot be read: {error.strerror or error}", file=str(path)
-        ) from error
-
-
-def read_text(path: Path) -> str:
-    """Text of a plain or compressed file, lines ended by ``\\n``."""
-    return decode_text(decompress(read_file(path), str(path)))
-
-
-def read_bounded_text(path: Path, limit: int) -> str:
-    """`read_text` of a file whose content may not exceed `limit` bytes, packed or unpacked.
+def read_file(path: Path, limit: int = LARGEST_BYTES) -> bytes:
+    """Raw bytes of a file, which need not be a regular one.
 
     Raises
     ------
-    MessageError
-        Before a larger file is read, or unpacked beyond the limit.
+    InputDataError
+        If it cannot be read; `MessageError` if it holds more than `limit` bytes.
     """
     try:
-        size = path.stat().st_size
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size  # 0 of a pipe
+            data = b"" if size > limit else file.read(limit + 1)
     except OSError as error:
         raise InputDataError(
             f"{path} cannot be read: {error.strerror or error}", file=str(path)
         ) from error
-    data = read_file(path) if size <= limit else b""
-    # A fault of the packing is left to `decompress`, which words it.
-    with contextlib.suppress(EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError):
-        for magic, unpack in _STREAMS.items():
-            if data.startswith(magic) and len(unpack(io.BytesIO(data)).read(limit + 1)) > limit:
-                size = limit + 1
-    if size > limit:
-        raise MessageError(
-            f"{path}: more than {limit / 2**20:.0f} MiB is no message; split it",
-            file=str(path),
-            given=size,
-            allowed=limit,
-        )
-    return decode_text(decompress(data, str(path)))
+    if max(size, len(data)) > limit:
+        raise _too_large(str(path), limit)
+    return data
+
+
+def read_text(path: Path, limit: int = LARGEST_BYTES) -> str:
+    """Text of a plain or compressed file of at most `limit` bytes, lines ended by ``\\n``."""
+    return decode_text(decompress(read_file(path, limit), str(path), limit))
 
 
 def read_table(path: Path, key: str) -> str:
@@ -137,21 +111,22 @@ def read_table(path: Path, key: str) -> str:
     return read_text(path)
 
 
-def decompress(data: bytes, file: str) -> bytes:
+def decompress(data: bytes, file: str, limit: int = LARGEST_BYTES) -> bytes:
     """Content of gzip, xz or zstd data (several members joined), other data unchanged.
 
     Raises
     ------
     InputDataError
-        If the data is cut short or damaged, or packed in a way that is not read here.
+        If the data is cut short or damaged, or packed in a way that is not read here;
+        `MessageError` if it unpacks to more than `limit` bytes.
     """
     try:
-        if data.startswith(_GZIP):
-            return gzip.decompress(data)
-        if data.startswith(_XZ):
-            return lzma.decompress(data)
-        if data.startswith(_ZSTD):
-            return _decompress_zstd(data)
+        for magic, unpack in _UNPACK.items():
+            if data.startswith(magic):
+                content = unpack(data, limit + 1)
+                if len(content) > limit:
+                    raise _too_large(file, limit)
+                return content
     except (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError) as error:
         raise InputDataError(
             f"{file}: compressed data is cut short or damaged ({error}); fetch the file again",
@@ -180,13 +155,36 @@ def decode_text(data: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _decompress_zstd(data: bytes) -> bytes:
-    """All frames of the data; a frame that does not end raises EOFError."""
-    parts = []
-    while data:
+def _unpack_zstd(data: bytes, most: int) -> bytes:
+    """All frames of the data up to about `most` bytes; a frame that does not end: EOFError."""
+    parts: list[bytes] = []
+    size = at = 0
+    while at < len(data) and size < most:
         frame = zstandard.ZstdDecompressor().decompressobj()
-        parts.append(frame.decompress(data))
-        if not frame.eof:
-            raise EOFError("the last frame does not end")
-        data = frame.unused_data
+        while not frame.eof and size < most:
+            if at >= len(data):
+                raise EOFError("the last frame does not end")
+            piece = data[at : at + _ZSTD_PIECE]
+            parts.append(frame.decompress(piece))
+            size += len(parts[-1])
+            at += len(piece)
+        at -= len(frame.unused_data)
     return b"".join(parts)
+
+
+def _too_large(file: str, limit: int) -> MessageError:
+    return MessageError(
+        f"{file}: more than {limit / 2**20:.0f} MiB, packed or unpacked, is not read; split it",
+        file=file,
+        allowed=limit,
+    )
+
+
+#: First bytes of packed data, and what unpacks at most so many bytes of it.
+_UNPACK: dict[bytes, Callable[[bytes, int], bytes]] = {
+    b"\x1f\x8b": lambda data, most: gzip.GzipFile(fileobj=io.BytesIO(data)).read(most),
+    b"\xfd7zXZ\x00": lambda data, most: lzma.LZMAFile(io.BytesIO(data)).read(most),  # noqa: SIM115
+    b"\x28\xb5\x2f\xfd": _unpack_zstd,
+}
+_REFUSED = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"7z\xbc\xaf": "7z"}
+_ZSTD_PIECE = 4096  # it may unpack to 128 MiB at once

@@ -15,7 +15,7 @@ from tracss_hpc.errors import MessageError
 from tracss_hpc.messages.itc import parse_itc
 from tracss_hpc.messages.ocm import parse_ocm
 from tracss_hpc.messages.oem import parse_oem
-from tracss_hpc.messages.source import read_bounded_text
+from tracss_hpc.messages.source import read_text
 from tracss_hpc.messages.trajectory_record import TrajectoryRecord
 
 __all__ = [
@@ -80,7 +80,7 @@ def read_trajectory(path: str | Path, **options: Unpack[ReadOptions]) -> Traject
     MessageError
         If it is in no known format, too large, or breaks a rule of its format.
     """
-    text = read_bounded_text(Path(path), MAX_BYTES)
+    text = read_text(Path(path), MAX_BYTES)
     return parse_trajectory(text, file=str(path), **options)
 
 

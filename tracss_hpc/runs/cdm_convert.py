@@ -3,11 +3,14 @@
 Fed by files of CDMs; feeds one file each in a folder. A profile that has more lines gets what the
 states tell (relative state of both sides, angle, apsides, inclination); what nobody can know from
 the message is blank, or UNKNOWN where a text is mandatory. The tracss profiles have states in
-EME2000, so asking for one of them is asking for the rotation; ccsds-1.0 keeps the frame.
+EME2000, so asking for one of them is asking for the rotation; ccsds-1.0 keeps the frame. What the
+profile has no place for is counted and named.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,15 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracss_hpc.assess.recompute import RECOMPUTED, recompute_lines
-from tracss_hpc.assess.stated import stated_by_table
-from tracss_hpc.errors import UsageError
-from tracss_hpc.messages.cdm import STATE_KEYWORDS, CdmTable, make_cdm_table
-from tracss_hpc.messages.cdm_profiles import CdmProfile, profile_lines
-from tracss_hpc.messages.cdm_read import read_cdms
+from tracss_hpc.assess.stated import has_one_known_frame, stated_by_table
+from tracss_hpc.atomic import write_product
+from tracss_hpc.errors import InputDataError, TracssError, UsageError
+from tracss_hpc.messages.cdm import STATE_KEYWORDS, CdmTable, make_cdm_table, take_messages
+from tracss_hpc.messages.cdm_profiles import CDM_PROFILES, CdmProfile, profile_lines
+from tracss_hpc.messages.cdm_read import decode_message, sift_cdms
+from tracss_hpc.messages.cdm_styles import STYLES, CdmFormat
 from tracss_hpc.messages.cdm_write import (
     CDM_KINDS,
     format_bundle,
     format_cdms,
+    is_blank,
     split_kind,
     split_writable,
 )
@@ -32,9 +38,14 @@ from tracss_hpc.messages.source import find_files
 
 __all__ = ["complete_messages", "convert_files"]
 
+_NAMED = 8  # keys named that have no place; the others are counted
+#: What an output of ours is called after the name of its input.
+_OWN_ENDING = re.compile(rf"\.({'|'.join(map(re.escape, CDM_PROFILES))})$")
+_PACKED = (".gz", ".xz", ".zst")
 
-def convert_files(paths: Sequence[str | Path], kind: str, folder: Path) -> str:
-    """Write the messages of each file into a file of the same name in `folder`.
+
+def convert_files(paths: Sequence[str | Path], kind: str, folder: Path) -> tuple[str, int]:
+    """Write the messages of each file into a file of its own in `folder`.
 
     Parameters
     ----------
@@ -47,40 +58,120 @@ def convert_files(paths: Sequence[str | Path], kind: str, folder: Path) -> str:
 
     Returns
     -------
-    str
-        What was written, and which messages the profile cannot hold.
+    text : str
+        What was written, turned and left out, and what has no place in the profile.
+    code : int
+        0 if every message was written, 1 if the profile cannot hold one, 3 if one cannot be read.
     """
     if kind not in CDM_KINDS:
         raise UsageError(f"cdm: --convert {kind}: this version writes {', '.join(CDM_KINDS)}")
     profile, form = split_kind(kind)
-    rows = []
-    taken: set[str] = set()
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in find_files(paths):
-        table, left_out = split_writable(complete_messages(read_cdms(path), profile), profile)
-        target = folder / f"{path.name.split('.')[0]}.{profile}.{form}"
-        if target.name in taken or target.resolve() == path.resolve():
+    targets = _targets(find_files(paths), folder, f"{profile}.{form}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TracssError(f"{folder} cannot be made: {error.strerror}; name another") from None
+    rows, code = [], 0
+    for path, target in targets.items():
+        text, left_out, errors = _convert_file(path, target, profile, form)
+        rows += [*text, *(f"  left out: {what}" for what in left_out)]
+        rows += [f"not read: {error}" for error in errors]
+        code = max(code, 3 if errors else 1 if left_out else 0)
+    return "\n".join(rows) + "\n", code
+
+
+def _targets(paths: Sequence[Path], folder: Path, ending: str) -> dict[Path, Path]:
+    """Where each file goes; all are known before the first is written."""
+    targets: dict[Path, Path] = {}
+    inputs = {path.resolve() for path in paths}
+    for path in paths:
+        name = path.stem if path.suffix in _PACKED else path.name
+        stem = _OWN_ENDING.sub("", Path(name).stem)
+        target = folder / f"{stem}.{ending}"
+        if target in targets.values() or target.resolve() in inputs:
             raise UsageError(
-                f"cdm: {path} and another input would both become {target}; convert them apart"
+                f"cdm: {path} and another input would both become {target}; convert them apart, "
+                "or into another folder"
             )
-        taken.add(target.name)
-        texts = format_cdms(table, form, "full", profile)
-        target.write_text(format_bundle(texts, form, profile), "utf-8", newline="")
-        rows.append(f"{target}: {len(table)} messages")
-        combined = int(np.isfinite(table.columns["COMBINED_HBR"]).sum())
-        if combined and profile != "ccsds-1.0":
-            rows.append(f"  {combined} combined hard-body radii have no place in {profile}")
-        rows += [f"  left out: {item.message_id} lacks {item.key}" for item in left_out]
-    return "\n".join(rows) + "\n"
+        targets[path] = target
+    return targets
+
+
+def _convert_file(
+    path: Path, target: Path, profile: CdmProfile, form: CdmFormat
+) -> tuple[list[str], list[str], list[InputDataError]]:
+    """What became of the messages of one file; those left out and why; what cannot be read."""
+    try:
+        table, faults = sift_cdms(decode_message(path), file=str(path))
+    except InputDataError as error:
+        return [], [], [error]
+    errors: list[InputDataError] = [*faults]
+    if not len(table):
+        nothing = InputDataError(f"{path}: there is no CDM in it", file=str(path))
+        return [], [], errors or [nothing]
+    whole = table
+    left_out: list[str] = []
+    if profile != "ccsds-1.0":
+        usable = has_one_known_frame(table)
+        if not usable.all():
+            left_out += [str(error) for error in stated_by_table(table, str(path))[1]]
+            whole = take_messages(table, np.flatnonzero(usable))
+    whole, lacking = split_writable(complete_messages(whole, profile), profile)
+    left_out += [f"{item.message_id} lacks {item.key}" for item in lacking]
+    rows = []
+    if len(whole):
+        texts = format_cdms(whole, form, "full", profile)
+        write_product(target, format_bundle(texts, form, profile).encode())
+        rows.append(f"{target}: {len(whole)} messages")
+    rows += _turned(table, profile) + _without_place(table, profile, form)
+    return rows, left_out, errors
+
+
+def _turned(table: CdmTable, profile: CdmProfile) -> list[str]:
+    """Which states were turned to EME2000, and how well."""
+    if profile == "ccsds-1.0":
+        return []
+    frames = Counter(table.columns["SAT1_REF_FRAME"][has_one_known_frame(table)].tolist())
+    rows = []
+    for frame, count in frames.items():
+        if frame.upper() != "EME2000":
+            how = ""
+            if frame.upper().startswith("ITRF"):
+                how = " (UT1 = UTC, no polar motion: up to 400 m, the same for both objects)"
+            rows.append(f"  states of {count} turned from {frame} to EME2000{how}")
+    return rows
+
+
+def _without_place(table: CdmTable, profile: CdmProfile, form: CdmFormat) -> list[str]:
+    """Keys with a value that the profile does not print, and in how many messages."""
+    left_out = STYLES[profile, form].left_out
+    printed = {
+        entry.name
+        for line in profile_lines(profile)
+        if line.key not in left_out
+        for entry in line.lines
+    }
+    counts = {
+        name: int((~is_blank(column)).sum())
+        for name, column in table.columns.items()
+        if name not in printed and name not in RECOMPUTED
+    }
+    for item in table.extra:
+        counts[item.key] = counts.get(item.key, 0) + 1
+    lost = [f"{name} ({count})" for name, count in counts.items() if count]
+    if not lost:
+        return []
+    more = f" and {len(lost) - _NAMED} more keys" if len(lost) > _NAMED else ""
+    return [f"  no place in {profile} for {', '.join(lost[:_NAMED])}{more}"]
 
 
 def complete_messages(table: CdmTable, profile: CdmProfile) -> CdmTable:
     """The same messages with blank lines filled as far as their own states and words tell.
 
-    A message whose frame is not known stays as it is. For the tracss profiles a blank HBR is the
-    object's exclusion volume radius, unless the message has a combined radius: those profiles have
-    no place for one, and two radii with another sum would change Pc. For ccsds-1.0 a blank combined
-    radius is the sum of both HBR.
+    A message whose frame is not known keeps its states and gets nothing from them. For the tracss
+    profiles a blank HBR is the object's exclusion volume radius, unless the message has a combined
+    radius: those profiles have no place for one, and two radii with another sum would change Pc.
+    For ccsds-1.0 a blank combined radius is the sum of both HBR.
     """
     columns: dict[str, NDArray[Any]] = {name: c.copy() for name, c in table.columns.items()}
     if profile == "ccsds-1.0":
@@ -90,19 +181,23 @@ def complete_messages(table: CdmTable, profile: CdmProfile) -> CdmTable:
             exclusion = columns[f"SAT{k}_EXCLUSION_VOLUME_RADIUS"]
             alone = np.isnan(columns["COMBINED_HBR"])
             _fill(columns, f"SAT{k}_HBR", np.where(alone, exclusion, np.nan))
-    stated, errors = stated_by_table(table, "")
-    if stated is not None and not errors:
+    rows = np.flatnonzero(has_one_known_frame(table))
+    stated, _ = stated_by_table(table, "")
+    if stated is not None:
         recomputed = recompute_lines(stated)
         for name in RECOMPUTED:
             if "PROBABILITY" not in name:  # the originator's own, by a method it would have to name
-                _fill(columns, name, recomputed[name])
+                values = np.full(len(table), np.nan)
+                values[rows] = recomputed[name]
+                _fill(columns, name, values)
         if profile != "ccsds-1.0":
             for k in (1, 2):
-                turned = columns[f"SAT{k}_REF_FRAME"] != "EME2000"
+                frames = columns[f"SAT{k}_REF_FRAME"]
+                turned = np.zeros(len(table), dtype=bool)
+                turned[rows] = frames[rows] != "EME2000"
                 for i, key in enumerate(STATE_KEYWORDS):
-                    own = columns[f"SAT{k}_{key}"]
-                    columns[f"SAT{k}_{key}"] = np.where(turned, stated.state[k - 1, :, i], own)
-                columns[f"SAT{k}_REF_FRAME"] = np.full(len(table), "EME2000")
+                    columns[f"SAT{k}_{key}"][turned] = stated.state[k - 1, turned[rows], i]
+                columns[f"SAT{k}_REF_FRAME"] = np.where(turned, "EME2000", frames)
     if profile != "ccsds-1.0":
         _fill_words(columns, profile)
     return make_cdm_table(

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from tracss_hpc.atomic import write_atomically
+from tracss_hpc.atomic import write_product
 from tracss_hpc.catalog.catalog import Catalog, read_catalog
 from tracss_hpc.catalog.table import elements_from_catalog
 from tracss_hpc.epochs import parse_epoch
@@ -38,7 +38,7 @@ def convert_to_omm(patterns: Sequence[str], form: OmmFormat, *, output: Path | N
     text = write_omm(sets, form, creation_date=parse_epoch(now), originator="tracss_hpc")
     if output is None:
         return text
-    write_atomically(output, text.encode())
+    write_product(output, text.encode())
     return f"{output}: {len(sets)} element sets as OMM {form.upper()}\n"
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tracss_hpc.assess.encounter import ENCOUNTER_STATUS, Encounters, find_encounters
 from tracss_hpc.assess.probability import foster_1992
-from tracss_hpc.atomic import write_atomically
+from tracss_hpc.atomic import write_product
 from tracss_hpc.catalog.catalog import read_catalog, select_element_sets
 from tracss_hpc.constants import DAY_S
 from tracss_hpc.ephemeris.gp_record import gp_record
@@ -147,7 +147,7 @@ def write_gp_ephemeris(
         if note:
             _log.info(note)
         return text
-    write_atomically(output, text.encode())
+    write_product(output, text.encode())
     block = record.blocks[0]
     return (
         f"{output}: {number} {record.object.name}, {block.jd.size} states, useable "
