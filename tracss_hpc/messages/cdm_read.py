@@ -32,7 +32,7 @@ from tracss_hpc.messages.cdm import (
     CdmTable,
     make_cdm_table,
 )
-from tracss_hpc.messages.cdm_cut import cut_cdms
+from tracss_hpc.messages.cdm_cut import KnownLayouts, cut_cdms
 from tracss_hpc.messages.cdm_records import CdmRecord, Wanted, fail
 from tracss_hpc.messages.source import decompress, read_file
 
@@ -40,7 +40,7 @@ __all__ = ["LARGEST_BYTES", "decode_message", "parse_cdms", "read_cdms", "sift_c
 
 #: Largest text that is read: 90,000 messages. A bundle of the TraCSS API holds 5000.
 LARGEST_BYTES = 1_000_000_000
-_CHUNK = 1024  # messages per conversion to columns: bounds the memory of raw texts
+_CHUNK = 512  # messages per conversion to columns: bounds the memory of raw texts
 _CORE = frozenset(
     ["TCA", *(f"SAT{k}_{name}" for k in (1, 2) for name in (*STATE_KEYWORDS, "REF_FRAME"))]
 )
@@ -82,14 +82,19 @@ def parse_cdms(text: str, *, file: str = "<text>") -> CdmTable:
     MessageError
         As `read_cdms`.
     """
-    table, errors = _read(text, file, wanted=None, first=True)
+    table, errors = _read(text, file, None, KnownLayouts(), first=True)
     if errors:
         raise errors[0]
     return table
 
 
 def sift_cdms(
-    text: str, *, file: str = "<text>", wanted: frozenset[str] | None = None
+    text: str,
+    *,
+    file: str = "<text>",
+    wanted: frozenset[str] | None = None,
+    known: KnownLayouts | None = None,
+    look: Callable[[CdmRecord], None] | None = None,
 ) -> tuple[CdmTable, list[MessageError]]:
     """Read the good messages of a text.
 
@@ -100,6 +105,10 @@ def sift_cdms(
     wanted : frozenset of str, optional
         Lines of the table to take. Others come out blank, whatever the file says there: real
         messages have small faults in what nobody needs. Unknown keys go to `extra` then.
+    known : KnownLayouts, optional
+        What messages of other files, read with the same `wanted`, look like.
+    look : callable, optional
+        Called with the record of each good message, in order.
 
     Returns
     -------
@@ -108,7 +117,7 @@ def sift_cdms(
     errors : list of MessageError
         One for each other, with file, line and key.
     """
-    return _read(text, file, wanted=wanted, first=False)
+    return _read(text, file, wanted, known or KnownLayouts(wanted), first=False, look=look)
 
 
 def decode_message(path: Path) -> str:
@@ -141,15 +150,23 @@ def decode_message(path: Path) -> str:
 
 
 def _read(
-    text: str, file: str, *, wanted: Wanted, first: bool
+    text: str,
+    file: str,
+    wanted: Wanted,
+    known: KnownLayouts,
+    *,
+    first: bool,
+    look: Callable[[CdmRecord], None] | None = None,
 ) -> tuple[CdmTable, list[MessageError]]:
     """Table of the good messages, and the faults; with `first` only up to the first fault."""
     errors: list[MessageError] = []
     tables: list[dict[str, NDArray[Any]]] = []
-    kept: list[CdmRecord] = []
+    profiles: list[str] = []
+    lines: list[int] = []
+    extra: list[CdmExtra] = []
 
     def records() -> Iterator[CdmRecord]:
-        for record in cut_cdms(text, file, wanted=wanted):
+        for record in cut_cdms(text, file, known):
             if isinstance(record, CdmRecord):
                 yield record
                 continue
@@ -169,16 +186,21 @@ def _read(
             if not chunk:
                 continue
             tables.append(_columns(chunk, file, wanted))
-        kept += [CdmRecord(record.profile, record.line, extra=record.extra) for record in chunk]
+        for record in chunk:
+            extra += [CdmExtra(len(lines), *item) for item in record.extra]
+            profiles.append(record.profile)
+            lines.append(record.line)
+            if look is not None:
+                look(record)
     errors.sort(key=lambda error: error.line)
     if not tables:
         return make_cdm_table({}, 0), errors
     return make_cdm_table(
         {name: np.concatenate([table[name] for table in tables]) for name in tables[0]},
-        len(kept),
-        profiles=[record.profile for record in kept],
-        lines=[record.line for record in kept],
-        extra=[CdmExtra(k, *item) for k, record in enumerate(kept) for item in record.extra],
+        len(lines),
+        profiles=profiles,
+        lines=lines,
+        extra=extra,
     ), errors
 
 
@@ -217,35 +239,48 @@ def _column(line: CdmLine, records: Sequence[CdmRecord], file: str, others: bool
     """One line of many messages as a typed column; `others`: some are not of tracss-2.0."""
     keyword = line.keyword
     texts = [record.values.get(line.name, "") for record in records]
-    if others and keyword.is_number:
-        texts = [
-            "" if text.upper() in _BLANKS and record.profile != "tracss-2.0" else text
-            for record, text in zip(records, texts, strict=True)
-        ]
-    if line.name in _MANDATORY and "" in texts:
+    mandatory = line.name in _MANDATORY
+    if keyword.is_number:
+        column = None if mandatory and "" in texts else _plain_numbers(keyword, texts)
+        if column is not None:
+            return column
+        if others:
+            texts = [
+                "" if text.upper() in _BLANKS and record.profile != "tracss-2.0" else text
+                for record, text in zip(records, texts, strict=True)
+            ]
+    if mandatory and "" in texts:
         _check_mandatory(line, records, texts, file)
+    if keyword.is_number:
+        _fail_first(line, records, texts, lambda r, t: not t or _is_number(line, r, t), file)
+        return np.array([float(t) if t else np.nan for t in texts], dtype=np.float64)
     if keyword.type == "text":
         if keyword.choices and not set(texts) <= {"", *keyword.choices}:
             texts = [_word(line, r, text) for r, text in zip(records, texts, strict=True)]
             _fail_first(line, records, texts, lambda r, t: _is_choice(line, r, t), file)
         return np.array(texts, dtype=np.str_)
-    if keyword.type == "epoch":
-        if not all(_is_epoch(text) for text in texts):
-            texts = [_epoch(record, text) for record, text in zip(records, texts, strict=True)]
-            _fail_first(line, records, texts, lambda r, t: _is_epoch(t), file)
-        return np.array([t or "NaT" for t in texts], dtype="datetime64[us]")
-    try:
-        column = np.array([float(t) if t else np.nan for t in texts], dtype=np.float64)
-    except ValueError:
-        column = np.full(len(texts), np.inf)
+    if not all(map(_is_epoch, set(texts))):
+        texts = [_epoch(record, text) for record, text in zip(records, texts, strict=True)]
+        _fail_first(line, records, texts, lambda r, t: _is_epoch(t), file)
+    return np.array([t or "NaT" for t in texts], dtype="datetime64[us]")
+
+
+def _plain_numbers(keyword: CdmKeyword, texts: list[str]) -> NDArray[np.float64] | None:
+    """The numbers of a line, NaN where blank; None if one of them must be looked at."""
     blanks = texts.count("")
     whole = "".join(texts)
-    inside = (column >= keyword.minimum) & (column <= keyword.maximum) & np.isfinite(column)
     # float() also takes 1_000, nan and other digits than 0-9: not numbers of a message.
-    fine = int(inside.sum()) == len(texts) - blanks and "_" not in whole and whole.isascii()
-    if not fine or keyword.type == "integer":
-        _fail_first(line, records, texts, lambda r, t: not t or _is_number(line, r, t), file)
-    return column
+    if "_" in whole or not whole.isascii():
+        return None
+    if keyword.type == "integer" and whole and not whole.isdigit():
+        return None
+    try:
+        numbers = map(float, texts) if not blanks else [float(t) if t else np.nan for t in texts]
+        column = np.fromiter(numbers, np.float64, len(texts))
+    except ValueError:
+        return None
+    inside = (column >= keyword.minimum) & (column <= keyword.maximum) & np.isfinite(column)
+    return column if np.count_nonzero(inside) == len(texts) - blanks else None
 
 
 def _check_mandatory(
