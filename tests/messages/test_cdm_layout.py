@@ -62,7 +62,9 @@ def counted(match: Callable[..., CdmRecord | None], matched: list[int]) -> Calla
 def outcome(text: str, wanted: Wanted, known: KnownLayouts | None = None) -> list[Any]:
     """All that a reader can know of a text."""
     records: list[CdmRecord] = []
-    table, errors = sift_cdms(text, file="f", wanted=wanted, known=known, look=records.append)
+    table, errors = sift_cdms(
+        text, file="f", known=known or KnownLayouts(wanted), look=records.append
+    )
     return [
         {name: (column.dtype.kind, column.tolist()) for name, column in table.columns.items()
          if column.dtype.kind != "f"},
@@ -109,9 +111,7 @@ def test_layouts_are_kept_over_files() -> None:
     known = KnownLayouts(STATED_LINES)
     with reading(fast=True) as matched:
         for k in range(4):
-            table, errors = sift_cdms(
-                MESSAGE.replace("= one", f"= {k}"), wanted=STATED_LINES, known=known
-            )
+            table, errors = sift_cdms(MESSAGE.replace("= one", f"= {k}"), known=known)
             assert (table.columns["MESSAGE_ID"].tolist(), errors) == ([str(k)], [])
     assert len(matched) == 3
 

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 
 from tracss_hpc.errors import MessageError
 from tracss_hpc.messages.cdm_cut_keys import cut_csv, cut_json, is_csv_header
-from tracss_hpc.messages.cdm_cut_kvn import KVN, cut_kvn
-from tracss_hpc.messages.cdm_cut_xml import XML, cut_xml
+from tracss_hpc.messages.cdm_cut_kvn import KVN_LINES, cut_kvn
+from tracss_hpc.messages.cdm_cut_xml import cut_xml
 from tracss_hpc.messages.cdm_layout import Layouts
 from tracss_hpc.messages.cdm_layout_keys import KeyLayouts
 from tracss_hpc.messages.cdm_records import CdmRecord, Wanted
+from tracss_hpc.messages.cdm_xml_lines import XML_LINES
 
 __all__ = ["KnownLayouts", "cut_cdms"]
 
@@ -27,7 +28,8 @@ class KnownLayouts:
     """
 
     def __init__(self, wanted: Wanted = None):
-        self.kvn, self.xml = Layouts(KVN, wanted), Layouts(XML, wanted)
+        self.wanted = wanted
+        self.kvn, self.xml = Layouts(KVN_LINES, wanted), Layouts(XML_LINES, wanted)
         self.keys = KeyLayouts(wanted)
 
 

@@ -23,7 +23,7 @@ from tracss_hpc.messages.cdm_records import (
     version_profile,
 )
 
-__all__ = ["KVN", "cut_kvn"]
+__all__ = ["KVN_LINES", "cut_kvn"]
 
 _BEGIN = re.compile(rf"^[ \t]*{VERSION_KEY}[ \t]*=", re.MULTILINE)
 _BLOCK = re.compile(r"^[ \t]*OBJECT[ \t]*=", re.MULTILINE)
@@ -149,4 +149,4 @@ def _any(row: str) -> str:
     return re.escape(key + equals) + r"[^\n]*"
 
 
-KVN = Notation(_pair, _plain, _any, _is_object, None)
+KVN_LINES = Notation(_pair, _plain, _any, _is_object, None)

@@ -16,11 +16,10 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 from xml.parsers import expat
-from xml.sax.saxutils import unescape
 
 from tracss_hpc.errors import MessageError
 from tracss_hpc.messages.cdm import CDM_VERSION
-from tracss_hpc.messages.cdm_layout import Layouts, Notation, number_pattern
+from tracss_hpc.messages.cdm_layout import Layouts
 from tracss_hpc.messages.cdm_profiles import CdmProfile
 from tracss_hpc.messages.cdm_records import (
     API_KEY,
@@ -28,21 +27,15 @@ from tracss_hpc.messages.cdm_records import (
     CdmRecord,
     Pair,
     Wanted,
-    comment_pair,
     fail,
     make_record,
     split_companions,
 )
+from tracss_hpc.messages.cdm_xml_lines import GROUPS, leaf_pair
 
-__all__ = ["XML", "cut_xml"]
+__all__ = ["cut_xml"]
 
 _BUNDLES = ("tracssCdms", "ndm")
-#: Elements that hold others [CCSDS 505.0-B]; none is deeper than eight.
-_GROUPS = frozenset(
-    ["header", "body", "relativeMetadataData", "relativeStateVector", "segment", "metadata", "data",
-     "odParameters", "additionalParameters", "stateVector", "covarianceMatrix",
-     "userDefinedParameters"]
-)  # fmt: skip
 _PIECE = 1_000_000  # characters given to the parser at once
 _ROOT = re.compile(r"\s*(?:<\?xml[^>]*\?>)?\s*(?:<!--.*?-->\s*)*<([A-Za-z_][\w.:-]*)", re.DOTALL)
 _BEGIN = "<cdm"
@@ -78,9 +71,11 @@ def cut_xml(text: str, file: str, layouts: Layouts) -> Iterator[CdmRecord | Mess
                 cutter.parser.Parse("\n" * lines + text[after + 1 : end], False)
                 yield record
             else:
+                may_learn = may_skip and end - begin <= _PIECE
                 for at in range(begin, end, _PIECE):
-                    cutter.parser.Parse(text[at : min(at + _PIECE, end)], False)
-                yield from _records(cutter, file, layouts, text[begin:end], number, may_skip)
+                    piece = text[at : min(at + _PIECE, end)]
+                    cutter.parser.Parse(piece, False)
+                    yield from _records(cutter, file, layouts, piece, number, may_learn)
             number += text.count("\n", begin, end)
             begin = end
         cutter.parser.Parse("", True)
@@ -139,7 +134,7 @@ class _Cutter:
             elif name not in _BUNDLES or len(self.path) > 1:
                 allowed = "tracssCdms, ndm or cdm" if len(self.path) == 1 else "cdm"
                 fail(self.file, number, name, name, allowed, "not a CDM")
-        elif name in _GROUPS:
+        elif name in GROUPS:
             self.nested = True
             if name == "segment":
                 self.segments += 1
@@ -184,7 +179,7 @@ class _Cutter:
         if self.nested and key == "OBJECT" and text != f"OBJECT{self.segments}":
             fail(self.file, number, key, text, f"OBJECT{self.segments}",
                  "objects 1 and 2 follow each other, once each")  # fmt: skip
-        self.pairs.append(_leaf(key, text, self.units, scope, number))
+        self.pairs.append(leaf_pair(key, text, self.units, scope, number))
 
     def finish(self) -> None:
         self.done.append((self.version, self.line, self.nested, self.pairs))
@@ -193,7 +188,7 @@ class _Cutter:
 def _records(
     cutter: _Cutter, file: str, layouts: Layouts, text: str, first: int, may_learn: bool
 ) -> Iterator[CdmRecord | MessageError]:
-    """Messages the parser has come to the end of; `text` is all of the last, if `may_learn`."""
+    """Messages the parser has come to the end of; `text` is all of it, if `may_learn`."""
     for version, line, nested, pairs in cutter.done:
         try:
             profile = _profile(version, line, nested, pairs, file)
@@ -228,72 +223,3 @@ def _profile(version: str, line: int, nested: bool, pairs: list[Pair], file: str
         fail(file, line, VERSION_KEY, version, f"{CDM_VERSION}, or 1.0 in segments",
              "this version of the format is not read")  # fmt: skip
     return "tracss-2.0"
-
-
-def _leaf(key: str, text: str, units: str | None, scope: str, number: int) -> Pair:
-    """The pair of an element that holds no others."""
-    if key == "COMMENT":
-        return comment_pair(scope, text, number)
-    own = "" if key.startswith("USER_DEFINED_") else scope
-    return Pair(own + key, text, units, number, key)
-
-
-# ---------------------------------------------------------------- patterns of lines
-
-_LINE = re.compile(
-    r'([ \t]*)<([A-Za-z_][\w.-]*)(?: units="([^"<>&]*)")?(?:/>|>([^<>]*)</\2>)([ \t]*)'
-)
-#: Characters and entities of a text that mean what they are.
-_TEXT = r"(?:[^<>&\x00-\x1f\ud800-\udfff\ufffe\uffff]++|&(?:amp|lt|gt|quot|apos);)*+"
-_ENTITIES = {"&quot;": '"', "&apos;": "'"}
-
-
-def _line_pair(row: str, scope: str, number: int) -> Pair | None:
-    """The pair of a line that is one element; None if there is none, or it means more than that."""
-    found = _LINE.fullmatch(row)
-    if found is None or found[2] in _GROUPS or found[2] in ("cdm", "OBJECT", "USER_DEFINED"):
-        return None
-    return _leaf(found[2], _decode(found[4] or "").strip(), found[3], scope, number)
-
-
-def _plain(row: str, units: tuple[str, ...] | None, may_lack: bool) -> str:
-    """``<KEY units="unit">value</KEY>``; in a flat message ``<KEY/>`` is blank."""
-    found = _LINE.fullmatch(row)
-    if found is None:
-        return _NEVER
-    before, key, unit, text, after = found.groups()
-    if key == "COMMENT":
-        head = re.escape((text or "").partition("=")[0])
-        value = f"{head}= *{number_pattern(units or ())}"
-        return f"{before}<COMMENT>{value}</COMMENT>{after}"
-    if units is None:
-        value = rf"((?!\s){_TEXT}(?<!\s))"
-        units = () if unit is None else (unit,)
-    else:
-        value = number_pattern(())
-    given = f'(?: units="(?:{"|".join(map(re.escape, units))})")?' if units else ""
-    element = f">{value}</{re.escape(key)}>"
-    element = element if may_lack else f"(?:/>|{element})"
-    return f"{before}<{re.escape(key)}{given}{element}{after}"
-
-
-def _any(row: str) -> str | None:
-    """An element with any text."""
-    found = _LINE.fullmatch(row)
-    if found is None:
-        return None
-    before, key, _, _, after = found.groups()
-    key = re.escape(key)
-    return rf'{before}<{key}(?: units="[^"<>&\s]*")?(?:/>|>{_TEXT}</{key}>){after}'
-
-
-def _opens(row: str) -> bool:
-    return "<segment>" in row
-
-
-def _decode(value: str) -> str:
-    return unescape(value, _ENTITIES)
-
-
-_NEVER = r"(?!)"
-XML = Notation(_line_pair, _plain, _any, _opens, _decode)

@@ -207,11 +207,12 @@ class Layouts:
         if anything is None:
             return None
         held = tuple(entry.name for entry in line.lines) if line is not None else ()
-        if line is not None and self.wanted is not None and line.name not in self.wanted:
+        is_wanted = line is None or self.wanted is None or line.name in self.wanted
+        if line is not None and not is_wanted and not line.is_comment:  # its words are its key
             return _Row(scope, anything, "passed")
         # A comment of words may be `name = 5 m`, which is cut in two.
         is_plain = line is not None and (line.is_number or not line.is_comment)
-        if line is not None and is_plain and len(held) == names[held[0]] == 1:
+        if line is not None and is_plain and is_wanted and len(held) == names[held[0]] == 1:
             units = _units(line, pair) if line.is_number else None
             plain = self.notation.plain(row, units, may_lack)
             if not line.converted and re.fullmatch(plain, row):

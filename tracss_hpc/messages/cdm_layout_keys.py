@@ -124,13 +124,14 @@ class KeyLayouts:
         kinds: dict[str, str] = {}
         for key in spelled:
             line = known.get(key)
-            if line is not None and self.wanted is not None and line.name not in self.wanted:
+            if line is None or line.is_comment:  # its words are its key
+                kinds[key] = "odd"
+            elif self.wanted is not None and line.name not in self.wanted:
                 kinds[key] = "passed"
-            elif line is None or line.converted or line.is_comment or len(line.lines) > 1:
+            elif line.converted or len(line.lines) > 1 or names[line.name] > 1:
                 kinds[key] = "odd"
             else:
-                kind = "number" if line.is_number else "text"
-                kinds[key] = kind if names[line.name] == 1 else "odd"
+                kinds[key] = "number" if line.is_number else "text"
         for k, key in enumerate(spelled):
             own = key[:-5] if key[-5:] == "_UNIT" and key not in known and key[:-5] in known else ""
             kind = kinds.get(own or key, "odd")

@@ -19,6 +19,7 @@ from tracss_hpc.assess.recompute import RECOMPUTED, recompute_lines
 from tracss_hpc.assess.stated import stated_by_table
 from tracss_hpc.errors import UsageError
 from tracss_hpc.messages.cdm import STATE_KEYWORDS, CdmTable, make_cdm_table
+from tracss_hpc.messages.cdm_cut import KnownLayouts
 from tracss_hpc.messages.cdm_profiles import CdmProfile, profile_lines
 from tracss_hpc.messages.cdm_read import read_cdms
 from tracss_hpc.messages.cdm_write import (
@@ -55,9 +56,11 @@ def convert_files(paths: Sequence[str | Path], kind: str, folder: Path) -> str:
     profile, form = split_kind(kind)
     rows = []
     taken: set[str] = set()
+    known = KnownLayouts()
     folder.mkdir(parents=True, exist_ok=True)
     for path in find_files(paths):
-        table, left_out = split_writable(complete_messages(read_cdms(path), profile), profile)
+        messages = complete_messages(read_cdms(path, known=known), profile)
+        table, left_out = split_writable(messages, profile)
         target = folder / f"{path.name.split('.')[0]}.{profile}.{form}"
         if target.name in taken or target.resolve() == path.resolve():
             raise UsageError(
