@@ -78,21 +78,19 @@ def _upper_half(value: NDArray[np.float64]) -> NDArray[np.float64]:
 def _texts(
     digits: NDArray[np.int64], exponent: NDArray[np.int64], negative: NDArray[np.bool_]
 ) -> list[str]:
-    """``-d.dddddddddddddddE+dd`` of each row; `S` arrays end a text at its first zero byte."""
+    """``-d.dddddddddddddddE+dd`` of each row: a table of characters, cut at its blanks."""
     upper, lower = np.divmod(digits, 10**8)
     words = np.stack([*np.divmod(upper, 10**4), *np.divmod(lower, 10**4)], axis=1)
     figures = _WORDS[words].view(np.uint8)  # (n, 16)
-    text = np.zeros((len(digits), _DIGITS + 8), np.uint8)
+    text = np.full((len(digits), _DIGITS + 8), ord(" "), np.uint8)
+    text[negative, 0] = ord("-")
     text[:, 1] = figures[:, 0]
     text[:, 2] = ord(".")
     text[:, 3:18] = figures[:, 1:]
     text[:, 18] = ord("E")
     text[:, 19] = np.where(exponent < 0, ord("-"), ord("+"))
     text[:, 20:22] = _WORDS[np.abs(exponent)].view(np.uint8).reshape(-1, 4)[:, 2:]
-    text[:, 0] = ord("-")
-    text[~negative, :-1] = text[~negative, 1:]
-    shown: list[str] = text.view(f"S{text.shape[1]}")[:, 0].astype(np.str_).tolist()
-    return shown
+    return text.tobytes().decode("ascii").split()
 
 
 def _powers_of_ten() -> NDArray[np.float64]:
