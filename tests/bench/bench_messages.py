@@ -1,12 +1,14 @@
 """Benchmark of messages: 10,000 CDMs of a run, each profile and format written and read back.
 
 `make bench` prints process seconds; nothing is asserted about time. Messages are made from one
-planted one: constant texts, full number columns, as those of a run.
+planted one: constant texts, full number columns, as those of a run. Then the command `cdm` checks
+and converts a bundle of them.
 """
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,8 @@ from tests.messages.test_cdm_profiles import whole_table
 from tracss_hpc.messages.cdm import CdmTable, make_cdm_table
 from tracss_hpc.messages.cdm_read import parse_cdms
 from tracss_hpc.messages.cdm_write import CDM_KINDS, format_bundle, format_cdms, split_kind
+from tracss_hpc.runs.cdm_check import check_files
+from tracss_hpc.runs.cdm_convert import convert_files
 
 SIZE = 10_000
 
@@ -52,3 +56,19 @@ def test_messages(kind: str) -> None:
         f"{len(text) / 1e6:.0f} MB",
         end="",
     )
+
+
+@pytest.mark.parametrize("kind", ["ccsds-1.0.kvn", "tracss-2.1.json"])
+def test_command(kind: str, tmp_path: Path) -> None:
+    profile, form = split_kind(kind)
+    path = tmp_path / f"cdms.{form}"
+    texts = format_cdms(table_of_a_run(), form, "operational", profile)
+    path.write_text(format_bundle(texts, form, profile), "utf-8", newline="")
+    mark = time.process_time()
+    text, _ = check_files([path])
+    checked = time.process_time() - mark
+    assert f"{SIZE} messages read" in text
+    mark = time.process_time()
+    convert_files([path], "ccsds-1.0.xml", tmp_path / "converted")
+    converted = time.process_time() - mark
+    print(f"\n{SIZE:,} CDMs {kind:<16} check {checked:.2f} s  convert {converted:.2f} s", end="")

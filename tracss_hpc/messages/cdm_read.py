@@ -1,8 +1,8 @@
 """Read Conjunction Data Messages of every profile and notation, exactly as they were printed.
 
 Fed by files, one message or a bundle of many; feeds a `CdmTable`. What a file is follows from its
-content. `cdm_cut` makes records of it (key -> text, units converted), and those become columns a
-thousand at a time. Nothing is guessed: an unknown or repeated key, a unit of another dimension,
+content. `cdm_cut` makes records of it (key -> text, units converted), and those become columns some
+hundreds at a time. Nothing is guessed: an unknown or repeated key, a unit of another dimension,
 text that is no number, an epoch that does not exist or a missing mandatory value is a
 `MessageError` that names file, line, key, the value given and what is allowed. Nothing is computed
 either: states stay in their frame, and what a profile does not print is blank.
@@ -32,7 +32,7 @@ from tracss_hpc.messages.cdm import (
     CdmTable,
     make_cdm_table,
 )
-from tracss_hpc.messages.cdm_cut import cut_cdms
+from tracss_hpc.messages.cdm_cut import KnownLayouts, cut_cdms
 from tracss_hpc.messages.cdm_records import CdmRecord, Wanted, fail
 from tracss_hpc.messages.source import decompress, read_file
 
@@ -40,7 +40,7 @@ __all__ = ["LARGEST_BYTES", "decode_message", "parse_cdms", "read_cdms", "sift_c
 
 #: Largest text that is read: 90,000 messages. A bundle of the TraCSS API holds 5000.
 LARGEST_BYTES = 1_000_000_000
-_CHUNK = 1024  # messages per conversion to columns: bounds the memory of raw texts
+_CHUNK = 256  # messages per conversion to columns: bounds the memory of raw texts, 30 kB each
 _CORE = frozenset(
     ["TCA", *(f"SAT{k}_{name}" for k in (1, 2) for name in (*STATE_KEYWORDS, "REF_FRAME"))]
 )
@@ -53,8 +53,10 @@ _UNIX_JD = 2440587.5
 _WORDS = {"MANEUVERABLE": {"N/A": "UNKNOWN"}}
 
 
-def read_cdms(path: str | Path) -> CdmTable:
+def read_cdms(path: str | Path, *, known: KnownLayouts | None = None) -> CdmTable:
     """Read all messages of a file, plain or compressed, of any profile and notation.
+
+    Many files are read faster with one `known` for all: what their messages look like.
 
     Returns
     -------
@@ -66,11 +68,11 @@ def read_cdms(path: str | Path) -> CdmTable:
     MessageError
         If anything in the file is not a CDM.
     """
-    return parse_cdms(decode_message(Path(path)), file=str(path))
+    return parse_cdms(decode_message(Path(path)), file=str(path), known=known)
 
 
-def parse_cdms(text: str, *, file: str = "<text>") -> CdmTable:
-    """Read all messages of a text; `file` is its name in error messages.
+def parse_cdms(text: str, *, file: str = "<text>", known: KnownLayouts | None = None) -> CdmTable:
+    """Read all messages of a text; `file` is its name in error messages, `known` as `read_cdms`.
 
     Returns
     -------
@@ -82,14 +84,19 @@ def parse_cdms(text: str, *, file: str = "<text>") -> CdmTable:
     MessageError
         As `read_cdms`.
     """
-    table, errors = _read(text, file, wanted=None, first=True)
+    table, errors = _read(text, file, known or KnownLayouts(), first=True)
     if errors:
         raise errors[0]
     return table
 
 
 def sift_cdms(
-    text: str, *, file: str = "<text>", wanted: frozenset[str] | None = None
+    text: str,
+    *,
+    file: str = "<text>",
+    wanted: frozenset[str] | None = None,
+    known: KnownLayouts | None = None,
+    look: Callable[[CdmRecord], None] | None = None,
 ) -> tuple[CdmTable, list[MessageError]]:
     """Read the good messages of a text.
 
@@ -100,6 +107,10 @@ def sift_cdms(
     wanted : frozenset of str, optional
         Lines of the table to take. Others come out blank, whatever the file says there: real
         messages have small faults in what nobody needs. Unknown keys go to `extra` then.
+    known : KnownLayouts, optional
+        What messages of other files look like; its own `wanted` holds.
+    look : callable, optional
+        Called with the record of each good message, in order.
 
     Returns
     -------
@@ -108,7 +119,7 @@ def sift_cdms(
     errors : list of MessageError
         One for each other, with file, line and key.
     """
-    return _read(text, file, wanted=wanted, first=False)
+    return _read(text, file, known or KnownLayouts(wanted), first=False, look=look)
 
 
 def decode_message(path: Path) -> str:
@@ -141,15 +152,24 @@ def decode_message(path: Path) -> str:
 
 
 def _read(
-    text: str, file: str, *, wanted: Wanted, first: bool
+    text: str,
+    file: str,
+    known: KnownLayouts,
+    *,
+    first: bool,
+    look: Callable[[CdmRecord], None] | None = None,
 ) -> tuple[CdmTable, list[MessageError]]:
     """Table of the good messages, and the faults; with `first` only up to the first fault."""
+    wanted = known.wanted
     errors: list[MessageError] = []
     tables: list[dict[str, NDArray[Any]]] = []
-    kept: list[CdmRecord] = []
+    sizes: list[int] = []
+    profiles: list[str] = []
+    lines: list[int] = []
+    extra: list[CdmExtra] = []
 
     def records() -> Iterator[CdmRecord]:
-        for record in cut_cdms(text, file, wanted=wanted):
+        for record in cut_cdms(text, file, known):
             if isinstance(record, CdmRecord):
                 yield record
                 continue
@@ -169,17 +189,36 @@ def _read(
             if not chunk:
                 continue
             tables.append(_columns(chunk, file, wanted))
-        kept += [CdmRecord(record.profile, record.line, extra=record.extra) for record in chunk]
+        sizes.append(len(chunk))
+        for record in chunk:
+            extra += [CdmExtra(len(lines), *item) for item in record.extra]
+            profiles.append(record.profile)
+            lines.append(record.line)
+            if look is not None:
+                look(record)
     errors.sort(key=lambda error: error.line)
     if not tables:
         return make_cdm_table({}, 0), errors
     return make_cdm_table(
-        {name: np.concatenate([table[name] for table in tables]) for name in tables[0]},
-        len(kept),
-        profiles=[record.profile for record in kept],
-        lines=[record.line for record in kept],
-        extra=[CdmExtra(k, *item) for k, record in enumerate(kept) for item in record.extra],
+        _join(tables, sizes),
+        len(lines),
+        profiles=profiles,
+        lines=lines,
+        extra=extra,
     ), errors
+
+
+def _join(tables: list[dict[str, NDArray[Any]]], sizes: list[int]) -> dict[str, NDArray[Any]]:
+    """Columns of all tables, blank where one has no such line."""
+    return {
+        line.name: np.concatenate(
+            [
+                table[line.name] if line.name in table else np.full(size, _BLANK[line.keyword.type])
+                for table, size in zip(tables, sizes, strict=True)
+            ]
+        )
+        for line in ALL_LINES
+    }
 
 
 def _sift(
@@ -197,15 +236,16 @@ def _sift(
 
 
 def _columns(chunk: list[CdmRecord], file: str, wanted: Wanted) -> dict[str, NDArray[Any]]:
+    """Columns of the lines that some of the records have, or that all must have."""
     others = any(record.profile != "tracss-2.0" for record in chunk)
-    held: set[str] = set().union(*(record.values.keys() for record in chunk))
-    held |= _MANDATORY if wanted is None else _MANDATORY & wanted
-    return {
-        line.name: _column(line, chunk, file, others)
-        if line.name in held
-        else np.full(len(chunk), _BLANK[line.keyword.type])
-        for line in ALL_LINES
-    }
+    texts = _texts(chunk)
+    columns = _plain_numbers(texts)
+    must = _MANDATORY if wanted is None else _MANDATORY & wanted
+    for line in ALL_LINES:
+        if line.name not in columns and (line.name in texts or line.name in must):
+            own = texts.get(line.name, ("",) * len(chunk))
+            columns[line.name] = _column(line, chunk, own, file, others)
+    return columns
 
 
 _BLANK: dict[str, Any] = {
@@ -213,10 +253,58 @@ _BLANK: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _column(line: CdmLine, records: Sequence[CdmRecord], file: str, others: bool) -> NDArray[Any]:
+def _texts(chunk: list[CdmRecord]) -> dict[str, tuple[str, ...]]:
+    """Texts of each line that some record has, '' where a record lacks it."""
+    names = tuple(chunk[0].values)
+    if all(tuple(record.values) == names for record in chunk):
+        rows = zip(*(record.values.values() for record in chunk), strict=True)
+        return dict(zip(names, rows, strict=True))
+    held = dict.fromkeys(name for record in chunk for name in record.values)
+    return {name: tuple(record.values.get(name, "") for record in chunk) for name in held}
+
+
+def _plain_numbers(texts: dict[str, tuple[str, ...]]) -> dict[str, NDArray[np.float64]]:
+    """Columns of the lines whose texts are all numbers or blank where they may be.
+
+    All others have to be looked at text by text.
+    """
+    lines = [line for line in ALL_LINES if line.keyword.is_number and line.name in texts]
+    if not lines:
+        return {}
+    columns, blanks = [], []
+    for line in lines:
+        own = texts[line.name]
+        count = own.count("") if line.name not in _MANDATORY else 0
+        numbers = (float(text) if text else np.nan for text in own) if count else map(float, own)
+        try:
+            columns.append(np.fromiter(numbers, np.float64, len(own)))
+        except ValueError:
+            columns.append(np.full(len(own), np.inf))
+        blanks.append(count)
+    values = np.stack(columns)
+    low = np.array([[line.keyword.minimum] for line in lines])
+    high = np.array([[line.keyword.maximum] for line in lines])
+    inside = (values >= low) & (values <= high) & np.isfinite(values)
+    filled = values.shape[1] - np.array(blanks)
+    return {
+        line.name: column
+        for line, column, fine in zip(lines, columns, inside.sum(axis=1) == filled, strict=True)
+        if fine and _are_plain(line, "".join(texts[line.name]))
+    }
+
+
+def _are_plain(line: CdmLine, text: str) -> bool:
+    """Whether numbers have no characters but those of messages: float() takes 1_000 and more."""
+    if line.keyword.type == "integer":
+        return text.isascii() and (text.isdigit() or not text)
+    return text.isascii() and "_" not in text
+
+
+def _column(
+    line: CdmLine, records: Sequence[CdmRecord], texts: Sequence[str], file: str, others: bool
+) -> NDArray[Any]:
     """One line of many messages as a typed column; `others`: some are not of tracss-2.0."""
     keyword = line.keyword
-    texts = [record.values.get(line.name, "") for record in records]
     if others and keyword.is_number:
         texts = [
             "" if text.upper() in _BLANKS and record.profile != "tracss-2.0" else text
@@ -230,22 +318,12 @@ def _column(line: CdmLine, records: Sequence[CdmRecord], file: str, others: bool
             _fail_first(line, records, texts, lambda r, t: _is_choice(line, r, t), file)
         return np.array(texts, dtype=np.str_)
     if keyword.type == "epoch":
-        if not all(_is_epoch(text) for text in texts):
+        if not all(map(_is_epoch, set(texts))):
             texts = [_epoch(record, text) for record, text in zip(records, texts, strict=True)]
             _fail_first(line, records, texts, lambda r, t: _is_epoch(t), file)
         return np.array([t or "NaT" for t in texts], dtype="datetime64[us]")
-    try:
-        column = np.array([float(t) if t else np.nan for t in texts], dtype=np.float64)
-    except ValueError:
-        column = np.full(len(texts), np.inf)
-    blanks = texts.count("")
-    whole = "".join(texts)
-    inside = (column >= keyword.minimum) & (column <= keyword.maximum) & np.isfinite(column)
-    # float() also takes 1_000, nan and other digits than 0-9: not numbers of a message.
-    fine = int(inside.sum()) == len(texts) - blanks and "_" not in whole and whole.isascii()
-    if not fine or keyword.type == "integer":
-        _fail_first(line, records, texts, lambda r, t: not t or _is_number(line, r, t), file)
-    return column
+    _fail_first(line, records, texts, lambda r, t: not t or _is_number(line, r, t), file)
+    return np.array([float(t) if t else np.nan for t in texts], dtype=np.float64)
 
 
 def _check_mandatory(

@@ -31,6 +31,7 @@ from tracss_hpc.messages.cdm_profiles import (
 from tracss_hpc.messages.units import convert_text, unit_factor
 
 __all__ = [
+    "API_KEY",
     "VERSION_KEY",
     "CdmRecord",
     "Pair",
@@ -39,11 +40,14 @@ __all__ = [
     "fail",
     "make_record",
     "split_companions",
+    "version_profile",
 ]
 
 #: Lines of the table that a caller needs; None: all, and nothing else is allowed.
 Wanted = frozenset[str] | None
 VERSION_KEY = CDM_LINES[0].name
+#: What the TraCSS API calls it in JSON, XML and CSV.
+API_KEY = "TRACSS_CDM_VERS"
 _UNIT = re.compile(r"(.*?)\s*\[([^\[\]]*)\]", re.DOTALL)
 _COMMENT = re.compile(r"([A-Za-z][A-Za-z0-9 _]*?)[ \t]*=[ \t]*(.*)")
 _BARE_UNIT = re.compile(r"(\S+)[ \t]+([A-Za-z%][A-Za-z0-9*/%]*)")
@@ -72,16 +76,25 @@ class CdmRecord:
     printed: dict[str, str] = field(default_factory=dict)  # keys of lines spelled another way
     extra: list[tuple[int, str, str]] = field(default_factory=list)
     locate: Callable[[str], int] | None = None  # line of a printed key where that is slow to know
+    again: Callable[[], CdmRecord] | None = None  # the same message with `where` and `printed`
 
     def line_of(self, name: str) -> int:
         """Line of the file on which a line of the table stands; that of the message if absent."""
+        self._trace()
         if self.locate is not None and name in self.values:
             return self.locate(self.printed.get(name, name))
         return self.where.get(name, self.line)
 
     def key_of(self, name: str) -> str:
         """The key of a line of the table as the file prints it."""
+        self._trace()
         return self.printed.get(name, name)
+
+    def _trace(self) -> None:
+        """Find out where keys stand, if the message was cut without looking."""
+        if self.again is not None:
+            whole = self.again()
+            self.where, self.printed, self.again = whole.where, whole.printed, None
 
 
 def make_record(
@@ -178,6 +191,19 @@ def comment_pair(scope: str, text: str, line: int) -> Pair:
     if bare is not None and unit_factor(bare[2], bare[2]) is not None and _is_float(bare[1]):
         return Pair(scope + key, bare[1], bare[2], line, key)
     return Pair(scope + key, match[2], None, line, key)
+
+
+def version_profile(version: str, blocks: bool, key: str, line: int, file: str) -> CdmProfile:
+    """Profile of a message by its version; `blocks`: OBJECT opens the keys of an object."""
+    if not blocks and key == VERSION_KEY:
+        if version != CDM_VERSION:
+            fail(file, line, key, version, CDM_VERSION, "this version of the format is not read")
+        return "tracss-2.0"
+    if version == "1.0":
+        return "ccsds-1.0"
+    if version not in ("2.0", "2.1"):
+        fail(file, line, key, version, "1.0, 2.0 or 2.1", "this version of the format is not read")
+    return "tracss-2.1"
 
 
 def fail(file: str, line: int, key: str, given: object, allowed: str, why: str) -> NoReturn:

@@ -34,6 +34,7 @@ from tracss_hpc.errors import MessageError
 from tracss_hpc.messages.cdm import CDM_VERSION, CdmTable, take_messages
 from tracss_hpc.messages.cdm_profiles import CdmProfile, ProfileLine, profile_lines
 from tracss_hpc.messages.cdm_styles import STYLES, CdmFormat, Style
+from tracss_hpc.messages.number_texts import CODE_16_DIGITS, print_16_digits
 from tracss_hpc.messages.units import unit_factor
 
 __all__ = [
@@ -143,10 +144,12 @@ def format_cdms(
             (text,) = _cells(line, [column[:1] for column in columns], style, precision, profile)
             parts.append(opening + text.replace("%", "%%"))
         elif line.is_number and not any(np.isnan(column).any() for column in columns):
+            code = _number_code(line, precision)
             for column in columns:
                 _check_numbers(line, column)
-                cells.append(column.tolist())
-            parts.append(opening + _number_code(line, style, precision))
+                cells.append(_numbers(column, code))
+            code = "%s" if code == CODE_16_DIGITS else code
+            parts.append(opening + _number_cell(line, style, code))
         else:
             parts.append(f"{opening}%s")
             cells.append(_cells(line, columns, style, precision, profile))
@@ -162,7 +165,11 @@ def format_bundle(texts: Iterable[str], form: CdmFormat, profile: CdmProfile = "
     texts = list(texts)
     if (profile, form) == ("ccsds-1.0", "xml") and len(texts) == 1:
         return style.head.removesuffix("<ndm>\n") + texts[0]
-    return style.head + style.between.join(texts) + style.tail
+    if texts:  # one join: the text of a bundle is large, and each copy of it takes time
+        texts[0] = style.head + texts[0]
+        texts[-1] += style.tail
+        return style.between.join(texts)
+    return style.head + style.tail
 
 
 @contextmanager
@@ -244,9 +251,9 @@ def _cells(
     if line.is_number:
         for column in columns:
             _check_numbers(line, column)
-        code = _number_code(line, style, precision)
+        cell = _number_cell(line, style, _number_code(line, precision))
         rows = zip(*(column.tolist() for column in columns), strict=True)
-        return [code % row if all(v == v for v in row) else blank for row in rows]
+        return [cell % row if all(v == v for v in row) else blank for row in rows]
     (column,) = columns
     if line.lines[0].keyword.type == "epoch":
         stamps = np.datetime_as_string(column.astype("datetime64[us]")).tolist()
@@ -299,12 +306,20 @@ def _check_numbers(line: ProfileLine, column: NDArray[Any]) -> None:
         raise _error(line, float(values[row]), f"message {row + 1} of the table")
 
 
-def _number_code(line: ProfileLine, style: Style, precision: CdmPrecision) -> str:
-    """Cell text with printf codes in place of the numbers."""
+def _number_code(line: ProfileLine, precision: CdmPrecision) -> str:
+    """Printf code of the numbers of a line."""
     keyword = line.lines[0].keyword
-    full = precision == "full" and keyword.type == "float"
+    return "%r" if precision == "full" and keyword.type == "float" else keyword.operational
+
+
+def _numbers(column: NDArray[Any], code: str) -> list[str] | list[float]:
+    """Values of a full column for printf, or their texts where those are made faster here."""
+    return print_16_digits(column) if code == CODE_16_DIGITS else column.tolist()
+
+
+def _number_cell(line: ProfileLine, style: Style, code: str) -> str:
+    """Cell text with printf codes in place of the numbers."""
     text = style.cell(line, "\0").replace("%", "%%")
-    code = "%r" if full else keyword.operational
     return text.replace("\0", " ".join([code] * len(line.lines)))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 __all__ = ["convert_text", "unit_factor"]
 
@@ -40,6 +41,7 @@ _PLAIN: dict[str, tuple[Fraction, tuple[int, ...]]] = {
 _FACTOR = re.compile(r"([A-Za-z%]+)(?:(?:\*\*|\^)?(-?\d+))?", re.ASCII)
 
 
+@lru_cache(maxsize=1024)
 def unit_factor(given: str, expected: str) -> float | None:
     """What a value in unit `given` must be multiplied with to be in `expected`; None if it cannot.
 

@@ -24,6 +24,7 @@ from tracss_hpc.config import resolve, stored_settings
 from tracss_hpc.epochs import Epoch, julian_dates, parse_epoch
 from tracss_hpc.errors import InputDataError, MessageError, UsageError
 from tracss_hpc.export.hdf5 import Results, read_results
+from tracss_hpc.messages.cdm_cut import KnownLayouts
 from tracss_hpc.messages.cdm_read import sift_cdms
 from tracss_hpc.messages.source import read_text
 
@@ -69,6 +70,7 @@ def read_inputs(paths: Sequence[str | Path]) -> Inputs:
     parts: list[StatedConjunctions] = []
     errors: list[InputDataError] = []
     last: Results | None = None
+    known = KnownLayouts(STATED_LINES)
     files = list(dict.fromkeys(file for path in paths for file in _files(Path(path))))
     for file in files:
         try:
@@ -78,7 +80,7 @@ def read_inputs(paths: Sequence[str | Path]) -> Inputs:
                 last = read_results(file, columns=_COLUMNS)
                 parts.append(_stated_by_results(last, str(file)))
             else:
-                stated, faults = _read_messages(file)
+                stated, faults = _read_messages(file, known)
                 errors += faults
                 parts += [stated] if stated is not None else []
         except OSError as error:
@@ -119,9 +121,11 @@ def _files(path: Path) -> Iterator[Path]:
         )
 
 
-def _read_messages(file: Path) -> tuple[StatedConjunctions | None, list[MessageError]]:
+def _read_messages(
+    file: Path, known: KnownLayouts
+) -> tuple[StatedConjunctions | None, list[MessageError]]:
     """Conjunctions of one file of messages, and the faults of those that cannot be read."""
-    table, faults = sift_cdms(read_text(file), file=str(file), wanted=STATED_LINES)
+    table, faults = sift_cdms(read_text(file), file=str(file), known=known)
     stated, more = stated_by_table(table, str(file))
     return stated, faults + more
 

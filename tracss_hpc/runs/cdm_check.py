@@ -7,6 +7,7 @@ states, covariances and radii; what it states and what comes out are printed sid
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from tracss_hpc.assess.recompute import RECOMPUTED, agrees, recompute_lines
 from tracss_hpc.assess.stated import stated_by_table
 from tracss_hpc.errors import MessageError, UsageError
-from tracss_hpc.messages.cdm import CdmTable, find_keyword, take_messages
+from tracss_hpc.messages.cdm import CdmTable, find_keyword
+from tracss_hpc.messages.cdm_cut import KnownLayouts
 from tracss_hpc.messages.cdm_faults import FormFaults, find_form_faults
 from tracss_hpc.messages.cdm_profiles import CDM_PROFILES, CdmProfile, profile_lines
 from tracss_hpc.messages.cdm_read import decode_message, sift_cdms
@@ -46,80 +48,119 @@ def check_files(paths: Sequence[str | Path]) -> tuple[str, int]:
         raise UsageError("cdm: give at least one file of CDMs")
     text: list[str] = []
     read = amiss = unread = 0
+    known = KnownLayouts()
     for path in find_files(paths):
-        paragraphs, faulty, errors = _check_file(path)
+        paragraphs, faulty, errors = _check_file(path, known)
         text += paragraphs + [f"{error}\n" for error in errors]
         read, amiss, unread = read + len(paragraphs), amiss + faulty, unread + len(errors)
     text.append(f"{read} messages read, {amiss} of them amiss; {unread} not readable\n")
     return "\n".join(text), 3 if unread else 1 if amiss else 0
 
 
-def _check_file(path: Path) -> tuple[list[str], int, list[MessageError]]:
+def _check_file(path: Path, known: KnownLayouts) -> tuple[list[str], int, list[MessageError]]:
     """A paragraph for each message that can be read, how many are amiss, and the errors."""
     try:
         text = decode_message(path)
     except MessageError as error:
         return [], 0, [error]
-    table, errors = sift_cdms(text, file=str(path))
-    forms = {fault.line: fault for fault in find_form_faults(text, file=str(path))}
+    forms: list[FormFaults] = []
+    is_json = text.lstrip()[:1] in ("{", "[")
+    table, errors = sift_cdms(
+        text, file=str(path), known=known,
+        look=lambda record: forms.append(find_form_faults(record, is_json=is_json)),
+    )  # fmt: skip
+    others: dict[int, list[str]] = {}
+    for item in table.extra:
+        if item.key != "COMMENT":
+            others.setdefault(item.message, []).append(item.key)
+    compared = _compare(table, path)
     paragraphs, amiss = [], 0
-    for row in range(len(table)):
-        message = take_messages(table, np.array([row]))
-        paragraph, fine = _check_message(message, forms.get(table.lines[row]), path)
-        paragraphs.append(paragraph)
-        amiss += not fine
+    for row, (form, (rows, same)) in enumerate(zip(forms, compared, strict=True)):
+        paragraphs.append("\n".join([*_head(table, row, form, path, others.get(row)), *rows, ""]))
+        amiss += not (same and not form.lacking and not form.misplaced)
     return paragraphs, amiss, errors
 
 
-def _check_message(message: CdmTable, form: FormFaults | None, path: Path) -> tuple[str, bool]:
-    columns = message.columns
-    head = f"{path}, line {message.lines[0]}: {message.profiles[0]} {columns['MESSAGE_ID'][0]}"
-    frames = list(dict.fromkeys(str(columns[f"SAT{k}_REF_FRAME"][0]) for k in (1, 2)))
-    rows = [f"{head}, TCA {columns['TCA'][0]}, states in {' and '.join(frames)}"]
-    fine = form is None or not (form.lacking or form.misplaced)
-    if form is not None:
-        rows.append(f"  keys   {_few(form.lacking, 'lacks ', 'complete')}")
-        rows.append(f"  order  {_few(form.misplaced, '', 'as the profile has it')}")
-    others = tuple(item.key for item in message.extra if item.key != "COMMENT")
+def _head(
+    table: CdmTable, row: int, form: FormFaults, path: Path, others: list[str] | None
+) -> list[str]:
+    columns = table.columns
+    frames = list(dict.fromkeys(str(columns[f"SAT{k}_REF_FRAME"][row]) for k in (1, 2)))
+    head = f"{path}, line {table.lines[row]}: {table.profiles[row]} {columns['MESSAGE_ID'][row]}"
+    rows = [
+        f"{head}, TCA {columns['TCA'][row]}, states in {' and '.join(frames)}",
+        f"  keys   {_few(form.lacking, 'lacks ', 'complete')}",
+        f"  order  {_few(form.misplaced, '', 'as the profile has it')}",
+    ]
     if others:
-        rows.append(f"  not kept: {_few(others, '', '')}")
-    stated, errors = stated_by_table(message, str(path))
-    if stated is None:
-        return "\n".join([*rows, *(f"  {error}" for error in errors)]) + "\n", False
-    recomputed = recompute_lines(stated)
-    table, same = _compare(message, recomputed)
-    return "\n".join([*rows, *table]) + "\n", fine and same
+        rows.append(f"  not kept: {_few(tuple(others), '', '')}")
+    return rows
 
 
-def _compare(message: CdmTable, recomputed: dict[str, Array]) -> tuple[list[str], bool]:
-    """Rows of stated and recomputed values, and whether all that are stated agree."""
-    rows = [f"  {'':<32} {'stated':>15} {'recomputed':>15}"]
-    fine = True
-    own = {entry.name for line in profile_lines(_profile(message)) for entry in line.lines}
-    for name in RECOMPUTED:
-        given, found = message.columns[name], recomputed[name]
-        keyword = find_keyword(name)
-        unit = f" [{keyword.unit}]" if keyword is not None and keyword.unit else ""
-        if np.isnan(given[0]):
-            verdict = "not stated"
-        elif np.isnan(found[0]):
-            verdict = "cannot be computed: no covariance or no radius"
-        elif agrees(name, given, found)[0]:
-            verdict = "agrees"
+def _compare(table: CdmTable, path: Path) -> list[tuple[list[str], bool]]:
+    """For each message rows of stated and recomputed values, and whether the stated ones agree.
+
+    A message in an unknown frame has its error for rows, and does not agree.
+    """
+    if not len(table):
+        return []
+    stated, errors = stated_by_table(table, str(path))
+    wrong = {error.line: error for error in errors}
+    good = np.array([row for row, line in enumerate(table.lines) if line not in wrong], dtype=int)
+    place = {int(row): k for k, row in enumerate(good)}
+    lines = _lines(table, good, recompute_lines(stated)) if stated is not None else []
+    compared = []
+    for row, line in enumerate(table.lines):
+        if row in place:
+            rows = [one[place[row]] for one in lines]
+            title = f"  {'':<32} {'stated':>15} {'recomputed':>15}"
+            shown = [text for text, _ in rows if text]
+            compared.append(([title, *shown], all(same for _, same in rows)))
         else:
-            verdict, fine = f"DIFFERS by {given[0] - found[0]:.6g}", False
-        stated = not np.isnan(given[0])
-        if stated or (name in own and not np.isnan(found[0])):
-            rows.append(f"  {name + unit:<32} {_number(given)} {_number(found)}  {verdict}")
-    return rows, fine
+            compared.append(([f"  {wrong[line]}"], False))
+    return compared
 
 
-def _profile(message: CdmTable) -> CdmProfile:
-    return next(name for name in CDM_PROFILES if name == message.profiles[0])
+def _lines(
+    table: CdmTable, good: NDArray[np.intp], recomputed: dict[str, Array]
+) -> list[list[tuple[str, bool]]]:
+    """For each line of RECOMPUTED, of each good message, its row ('' if none), and if it agrees."""
+    profiles = [_profile(table, row) for row in good.tolist()]
+    own = {
+        profile: {entry.name for line in profile_lines(profile) for entry in line.lines}
+        for profile in set(profiles)
+    }
+    return [
+        _line(name, table.columns[name][good], recomputed[name], [name in own[p] for p in profiles])
+        for name in RECOMPUTED
+    ]
 
 
-def _number(column: Array) -> str:
-    return f"{'':>15}" if np.isnan(column[0]) else f"{column[0]:>15.8g}"
+def _line(name: str, given: Array, found: Array, own: list[bool]) -> list[tuple[str, bool]]:
+    keyword = find_keyword(name)
+    unit = f" [{keyword.unit}]" if keyword is not None and keyword.unit else ""
+    rows = []
+    fine = agrees(name, given, found).tolist()
+    for stated, value, same, is_own in zip(given.tolist(), found.tolist(), fine, own, strict=True):
+        lacking = isnan(stated)
+        if lacking:
+            verdict = "not stated"
+        elif isnan(value):
+            verdict = "cannot be computed: no covariance or no radius"
+        else:
+            verdict = "agrees" if same else f"DIFFERS by {stated - value:.6g}"
+        shown = not lacking or (is_own and not isnan(value))
+        text = f"  {name + unit:<32} {_number(stated)} {_number(value)}  {verdict}" if shown else ""
+        rows.append((text, lacking or isnan(value) or same))
+    return rows
+
+
+def _profile(table: CdmTable, row: int) -> CdmProfile:
+    return next(name for name in CDM_PROFILES if name == table.profiles[row])
+
+
+def _number(value: float) -> str:
+    return f"{'':>15}" if isnan(value) else f"{value:>15.8g}"
 
 
 def _few(words: tuple[str, ...], before: str, none: str) -> str:

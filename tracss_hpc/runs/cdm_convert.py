@@ -23,6 +23,7 @@ from tracss_hpc.assess.stated import has_one_known_frame, stated_by_table
 from tracss_hpc.atomic import write_product
 from tracss_hpc.errors import InputDataError, TracssError, UsageError
 from tracss_hpc.messages.cdm import STATE_KEYWORDS, CdmTable, make_cdm_table, take_messages
+from tracss_hpc.messages.cdm_cut import KnownLayouts
 from tracss_hpc.messages.cdm_profiles import CDM_PROFILES, CdmProfile, profile_lines
 from tracss_hpc.messages.cdm_read import decode_message, sift_cdms
 from tracss_hpc.messages.cdm_styles import STYLES, CdmFormat
@@ -72,8 +73,9 @@ def convert_files(paths: Sequence[str | Path], kind: str, folder: Path) -> tuple
     except OSError as error:
         raise TracssError(f"{folder} cannot be made: {error.strerror}; name another") from None
     rows, code = [], 0
+    known = KnownLayouts()
     for path, target in targets.items():
-        text, left_out, errors = _convert_file(path, target, profile, form)
+        text, left_out, errors = _convert_file(path, target, profile, form, known)
         rows += [*text, *(f"  left out: {what}" for what in left_out)]
         rows += [f"not read: {error}" for error in errors]
         code = max(code, 3 if errors else 1 if left_out else 0)
@@ -98,11 +100,11 @@ def _targets(paths: Sequence[Path], folder: Path, ending: str) -> dict[Path, Pat
 
 
 def _convert_file(
-    path: Path, target: Path, profile: CdmProfile, form: CdmFormat
+    path: Path, target: Path, profile: CdmProfile, form: CdmFormat, known: KnownLayouts
 ) -> tuple[list[str], list[str], list[InputDataError]]:
     """What became of the messages of one file; those left out and why; what cannot be read."""
     try:
-        table, faults = sift_cdms(decode_message(path), file=str(path))
+        table, faults = sift_cdms(decode_message(path), file=str(path), known=known)
     except InputDataError as error:
         return [], [], [error]
     errors: list[InputDataError] = [*faults]
