@@ -153,6 +153,19 @@ def test_units_are_converted_and_radii_told_apart(
         ("Y = 0.0 [km]", "Y = 0.0 [km]\nY = 1.0 [km]", 24, "Y", "line 23"),
         ("TCA = 2023-186", "TCA = 2023-400", 5, "TCA", "400"),
         ("TCA = 2023-186T20:31:15.893\n", "", 1, "TCA", "missing"),
+        *(
+            ("TCA = 2023-186T20:31:15.893", f"TCA = {epoch}", 5, "TCA", "not an epoch")
+            for epoch in (
+                "2023-07-05T23:59:60",
+                "2016-12-31T23:59:60.5",
+                "2023-07-05",
+                "2023-07-05T20:31",
+                "2023-07-05 20:31:15",
+                "1023-07-05T20:31:15",
+                "2023-02-29T00:00:00",
+            )
+        ),
+        ("OBJECT_NAME = ", "OBJECT_NAME = a\x1b[31m", 12, "OBJECT_NAME", "printable"),
         ("PROBABILITY = 4.45e-3", "PROBABILITY = 4.45", 7, "COLLISION_PROBABILITY", "0..1"),
         ("150 -0.25 [m]", "150 [m]", 19, "COMMENT DCP_SENSITIVITY_VECTOR_RTN_POS", "3 numbers"),
         ("OBJECT = OBJECT2", "OBJECT = OBJECT1", 36, "OBJECT", "OBJECT2"),

@@ -18,7 +18,7 @@ from tracss_hpc.errors import MessageError
 from tracss_hpc.messages import cdm_read
 from tracss_hpc.messages.cdm import CdmTable
 from tracss_hpc.messages.cdm_profiles import CdmProfile, comment_key, spellings
-from tracss_hpc.messages.cdm_read import parse_cdms, read_cdms
+from tracss_hpc.messages.cdm_read import parse_cdms, read_cdms, sift_cdms
 from tracss_hpc.messages.cdm_write import format_bundle, format_cdms, split_kind
 
 
@@ -172,9 +172,35 @@ def test_too_large_files_are_not_opened(tmp_path: Path, monkeypatch: pytest.Monk
     path = tmp_path / "large.cdm"
     with path.open("wb") as file:
         file.truncate(4_000_000_001)  # sparse
-    with pytest.raises(MessageError, match="4,000,000,001 bytes, allowed: 1,000,000,000"):
+    with pytest.raises(MessageError, match="more than 954 MiB, packed or unpacked, is not read"):
         read_cdms(path)
     monkeypatch.setattr(cdm_read, "LARGEST_BYTES", 100)
     path.write_text(MESSAGE)
-    with pytest.raises(MessageError, match="allowed: 100"):
+    with pytest.raises(MessageError, match="is not read; split it") as caught:
         read_cdms(path)
+    assert caught.value.allowed == 100
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}\n" * 100_000,
+        "[" + "{}," * 100_000 + "{}]",
+        "<ndm>" + "<cdm></cdm>" * 100_000 + "</ndm>",
+        "CCSDS_CDM_VERS = 1.0\n" * 100_000,
+    ],
+    ids=["ndjson", "json", "xml", "kvn"],
+)
+def test_files_full_of_faults_are_left(text: str) -> None:
+    table, errors = sift_cdms(text, file="a")
+    assert len(table) == 0
+    assert len(errors) <= 1001
+    assert str(errors[-1]) == "a: 1,000 messages cannot be read, the rest is not looked at"
+
+
+@pytest.mark.parametrize("where", ["key", "value"])
+def test_errors_quote_no_more_than_a_line(where: str) -> None:
+    long = "A" * 1_000_000
+    text = "CCSDS_CDM_VERS = 1.0\n" + (f"{long} = 1\n" if where == "key" else f"OBJECT = {long}\n")
+    (error,) = sift_cdms(text)[1]
+    assert len(str(error)) < 500

@@ -40,7 +40,7 @@ def recomputed(table: CdmTable) -> dict[str, np.ndarray]:
     stated, errors = stated_by_table(table, "")
     assert errors == []
     assert stated is not None
-    return recompute_lines(stated)
+    return recompute_lines(stated)[0]
 
 
 def test_published_messages_agree_with_their_states(shared_data: Path) -> None:
@@ -203,6 +203,39 @@ def test_file_without_messages_is_told(
     assert main(["cdm", "--convert", "kvn", "--output", str(tmp_path / "o"), str(path)]) == 3
     assert "there is no CDM in it" in capsys.readouterr().out
     assert list((tmp_path / "o").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("CT_T = ", "CT_T = -", "a position variance is negative"),
+        ("CR_R = ", "CR_R = 1e20\nCOMMENT ", "9.9 Earth radii or more, the mark of no information"),
+    ],
+)
+def test_impossible_covariance_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, why: str
+) -> None:
+    path = tmp_path / "a.cdm"
+    path.write_text(WHOLE.replace(old, new))
+    assert main(["cdm", str(path)]) == 1
+    assert f"cannot be computed: {'' if 'variance' in why else 'a position sigma of '}{why}" in (
+        capsys.readouterr().out
+    )
+
+
+def test_check_goes_on_after_a_damaged_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut, empty, good = tmp_path / "a.xz", tmp_path / "b.cdm", tmp_path / "c.cdm"
+    cut.write_bytes(lzma.compress(WHOLE.encode())[:-20])
+    empty.touch()
+    good.write_text(WHOLE)
+    assert main(["cdm", str(cut), str(empty), str(good)]) == 3
+    said = capsys.readouterr().out
+    assert "cut short or damaged" in said
+    assert "b.cdm: there is no CDM in it" in said
+    assert "1 messages read, " in said
+    assert "2 not readable" in said
 
 
 def test_folder_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

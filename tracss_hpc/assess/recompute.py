@@ -54,8 +54,10 @@ RECOMPUTED: dict[str, Tolerance] = {
 }
 
 
-def recompute_lines(stated: StatedConjunctions) -> dict[str, Array]:
+def recompute_lines(stated: StatedConjunctions) -> tuple[dict[str, Array], NDArray[np.int8]]:
     """Values of the lines of RECOMPUTED, each (n,), in the units of the keyword table.
+
+    The second result says of each row why it has no probability (`encounter.ENCOUNTER_STATUS`).
 
     Pc is Foster's 2-D integral over the circle of the combined radius, in the encounter plane, or
     over the square around it where that is nearer to what the message states: CSpOC takes it.
@@ -94,7 +96,7 @@ def recompute_lines(stated: StatedConjunctions) -> dict[str, Array]:
             f"SAT{k}_PERIAPSIS_ALTITUDE": orbit.periapsis_altitude_km,
             f"SAT{k}_INCLINATION": orbit.inclination_deg,
         }
-    return lines
+    return lines, e.status
 
 
 def agrees(name: str, stated: Array, recomputed: Array) -> NDArray[np.bool_]:

@@ -64,11 +64,11 @@ def osculating_orbit(
         parameter = _dot(h, h) / MU_KM3_S2
         perigee = np.where(e < 1.0, parameter / (1.0 + e), np.nan)
         apogee = np.where(e < 1.0, parameter / (1.0 - e), np.nan)
-    return Osculating(
-        _height(apogee, sine),  # the apogee is opposite: same height for the same |latitude|
-        _height(perigee, sine),
-        np.degrees(erfa.sepp(h, pole)),
-    )
+        return Osculating(
+            _height(apogee, sine),  # the apogee is opposite: same height for the same |latitude|
+            _height(perigee, sine),
+            np.degrees(erfa.sepp(h, pole)),
+        )
 
 
 def geodetic_height(rho: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.float64]:

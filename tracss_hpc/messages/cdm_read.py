@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracss_hpc.constants import DAY_S
-from tracss_hpc.epochs import parse_epoch
 from tracss_hpc.errors import MessageError
 from tracss_hpc.messages.cdm import (
     ALL_LINES,
@@ -35,12 +34,14 @@ from tracss_hpc.messages.cdm import (
 from tracss_hpc.messages.cdm_cut import KnownLayouts, cut_cdms
 from tracss_hpc.messages.cdm_records import CdmRecord, Wanted, fail
 from tracss_hpc.messages.source import decompress, read_file
+from tracss_hpc.messages.utc import EpochError, parse_utc
 
 __all__ = ["LARGEST_BYTES", "decode_message", "parse_cdms", "read_cdms", "sift_cdms"]
 
 #: Largest text that is read: 90,000 messages. A bundle of the TraCSS API holds 5000.
 LARGEST_BYTES = 1_000_000_000
 _CHUNK = 256  # messages per conversion to columns: bounds the memory of raw texts, 30 kB each
+_MOST_FAULTS = 1000  # of a file that is hardly made of CDMs
 _CORE = frozenset(
     ["TCA", *(f"SAT{k}_{name}" for k in (1, 2) for name in (*STATE_KEYWORDS, "REF_FRAME"))]
 )
@@ -128,18 +129,9 @@ def decode_message(path: Path) -> str:
     Raises
     ------
     MessageError
-        If it is not UTF-8, or larger than LARGEST_BYTES.
+        If it is not UTF-8, or larger than LARGEST_BYTES; `InputDataError` if it cannot be read.
     """
-    size = path.stat().st_size if path.is_file() else 0
-    data = b"" if size > LARGEST_BYTES else decompress(read_file(path), str(path))
-    if max(size, len(data)) > LARGEST_BYTES:
-        raise MessageError(
-            f"{path}: {max(size, len(data)):,} bytes, allowed: {LARGEST_BYTES:,}; cut the bundle "
-            "into smaller ones",
-            file=str(path),
-            given=max(size, len(data)),
-            allowed=LARGEST_BYTES,
-        )
+    data = decompress(read_file(path, LARGEST_BYTES), str(path), LARGEST_BYTES)
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
@@ -172,9 +164,13 @@ def _read(
         for record in cut_cdms(text, file, known):
             if isinstance(record, CdmRecord):
                 yield record
-                continue
-            errors.append(record)
-            if first:
+            else:
+                errors.append(record)
+            if first and errors:
+                return
+            if len(errors) >= _MOST_FAULTS and len(errors) > 10 * len(lines):
+                why = f"{len(errors):,} messages cannot be read, the rest is not looked at"
+                errors.append(MessageError(f"{file}: {why}", file=file, line=errors[-1].line))
                 return
 
     source = records()
@@ -316,6 +312,8 @@ def _column(
         if keyword.choices and not set(texts) <= {"", *keyword.choices}:
             texts = [_word(line, r, text) for r, text in zip(records, texts, strict=True)]
             _fail_first(line, records, texts, lambda r, t: _is_choice(line, r, t), file)
+        if not "".join(texts).isprintable():
+            _fail_first(line, records, texts, lambda r, t: t.isprintable(), file)
         return np.array(texts, dtype=np.str_)
     if keyword.type == "epoch":
         if not all(map(_is_epoch, set(texts))):
@@ -371,18 +369,19 @@ def _epoch(record: CdmRecord, text: str) -> str:
     if text.upper() in _BLANKS:
         return ""
     try:
-        epoch = parse_epoch(text)
-    except ValueError:
+        epoch = parse_utc(text)
+    except EpochError:
+        return text
+    if epoch.seconds >= DAY_S:  # a leap second, which the record has no place for
         return text
     days = round(epoch.jd - _UNIX_JD)
-    stamp = np.datetime64(days, "D") + np.timedelta64(round(epoch.fr * DAY_S * 1e6), "us")
-    return str(stamp)
+    return str(np.datetime64(days, "D") + np.timedelta64(round(epoch.seconds * 1e6), "us"))
 
 
 def _is_epoch(text: str) -> bool:
     if not text:
         return True
-    if _EPOCH.fullmatch(text) is None or not text.isascii():
+    if _EPOCH.fullmatch(text) is None or not text.isascii() or text < "1957":
         return False
     try:
         np.datetime64(text, "us")

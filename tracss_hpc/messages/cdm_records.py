@@ -52,6 +52,7 @@ _UNIT = re.compile(r"(.*?)\s*\[([^\[\]]*)\]", re.DOTALL)
 _COMMENT = re.compile(r"([A-Za-z][A-Za-z0-9 _]*?)[ \t]*=[ \t]*(.*)")
 _BARE_UNIT = re.compile(r"(\S+)[ \t]+([A-Za-z%][A-Za-z0-9*/%]*)")
 _SIDE = re.compile(r"SAT[12]_")
+_WIDTH = 100  # characters of a key or value that an error quotes
 _NO_UNIT = ("", "n/a", "N/A", "-")
 
 
@@ -208,15 +209,20 @@ def version_profile(version: str, blocks: bool, key: str, line: int, file: str) 
 
 def fail(file: str, line: int, key: str, given: object, allowed: str, why: str) -> NoReturn:
     """Raise the `MessageError` of one key."""
-    place = f"{file}, line {line}" + (f", {key}" if key else "")
+    place = f"{file}, line {line}" + (f", {_shortened(key)}" if key else "")
+    shown = repr(_shortened(given) if isinstance(given, str) else given)
     raise MessageError(
-        f"{place}: {why}: given {given!r}, allowed: {allowed}",
+        f"{place}: {why}: given {shown}, allowed: {allowed}",
         file=file,
         line=line,
         key=key,
         given=given,
         allowed=allowed,
     )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}..."
 
 
 def _take_vector(record: CdmRecord, found: ProfileLine, pair: Pair, file: str) -> None:
@@ -266,7 +272,7 @@ def _keep_strange(record: CdmRecord, pair: Pair, file: str, *, wanted: Wanted) -
         keep = keep or wanted is not None or known_elsewhere(plain) or known_elsewhere(base)
     if not keep:
         names = spellings(record.profile)
-        near = difflib.get_close_matches(pair.key, names, n=1, cutoff=0.6)
+        near = difflib.get_close_matches(pair.key[:_WIDTH], names, n=1, cutoff=0.6)
         version = CDM_VERSION if record.profile == "tracss-2.0" else record.profile
         allowed = f"the {len(CDM_LINES)} keys of CDM {CDM_VERSION}"
         if record.profile != "tracss-2.0":

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tracss_hpc.assess.encounter import ENCOUNTER_STATUS
 from tracss_hpc.assess.recompute import RECOMPUTED, agrees, recompute_lines
 from tracss_hpc.assess.stated import stated_by_table
-from tracss_hpc.errors import MessageError, UsageError
+from tracss_hpc.errors import InputDataError, UsageError
 from tracss_hpc.messages.cdm import CdmTable, find_keyword
 from tracss_hpc.messages.cdm_cut import KnownLayouts
 from tracss_hpc.messages.cdm_faults import FormFaults, find_form_faults
@@ -26,6 +27,7 @@ from tracss_hpc.messages.source import find_files
 __all__ = ["check_files"]
 
 Array = NDArray[np.float64]
+_WRONG = (3, 4, 5, 6, 7)  # of ENCOUNTER_STATUS: what is there cannot be so
 
 
 def check_files(paths: Sequence[str | Path]) -> tuple[str, int]:
@@ -57,11 +59,11 @@ def check_files(paths: Sequence[str | Path]) -> tuple[str, int]:
     return "\n".join(text), 3 if unread else 1 if amiss else 0
 
 
-def _check_file(path: Path, known: KnownLayouts) -> tuple[list[str], int, list[MessageError]]:
+def _check_file(path: Path, known: KnownLayouts) -> tuple[list[str], int, Sequence[InputDataError]]:
     """A paragraph for each message that can be read, how many are amiss, and the errors."""
     try:
         text = decode_message(path)
-    except MessageError as error:
+    except InputDataError as error:
         return [], 0, [error]
     forms: list[FormFaults] = []
     is_json = text.lstrip()[:1] in ("{", "[")
@@ -69,6 +71,8 @@ def _check_file(path: Path, known: KnownLayouts) -> tuple[list[str], int, list[M
         text, file=str(path), known=known,
         look=lambda record: forms.append(find_form_faults(record, is_json=is_json)),
     )  # fmt: skip
+    if not len(table) and not errors:
+        return [], 0, [InputDataError(f"{path}: there is no CDM in it", file=str(path))]
     others: dict[int, list[str]] = {}
     for item in table.extra:
         if item.key != "COMMENT":
@@ -108,7 +112,13 @@ def _compare(table: CdmTable, path: Path) -> list[tuple[list[str], bool]]:
     wrong = {error.line: error for error in errors}
     good = np.array([row for row, line in enumerate(table.lines) if line not in wrong], dtype=int)
     place = {int(row): k for k, row in enumerate(good)}
-    lines = _lines(table, good, recompute_lines(stated)) if stated is not None else []
+    lines: list[list[tuple[str, bool]]] = []
+    reasons = []
+    if stated is not None:
+        recomputed, status = recompute_lines(stated)
+        reasons = [ENCOUNTER_STATUS[code].removeprefix("refused: ") for code in status.tolist()]
+        lines = _lines(table, good, recomputed, reasons)
+        lines.append([("", code not in _WRONG) for code in status.tolist()])
     compared = []
     for row, line in enumerate(table.lines):
         if row in place:
@@ -122,7 +132,7 @@ def _compare(table: CdmTable, path: Path) -> list[tuple[list[str], bool]]:
 
 
 def _lines(
-    table: CdmTable, good: NDArray[np.intp], recomputed: dict[str, Array]
+    table: CdmTable, good: NDArray[np.intp], recomputed: dict[str, Array], reasons: list[str]
 ) -> list[list[tuple[str, bool]]]:
     """For each line of RECOMPUTED, of each good message, its row ('' if none), and if it agrees."""
     profiles = [_profile(table, row) for row in good.tolist()]
@@ -131,22 +141,32 @@ def _lines(
         for profile in set(profiles)
     }
     return [
-        _line(name, table.columns[name][good], recomputed[name], [name in own[p] for p in profiles])
+        _line(
+            name,
+            table.columns[name][good],
+            recomputed[name],
+            [name in own[p] for p in profiles],
+            reasons,
+        )
         for name in RECOMPUTED
     ]
 
 
-def _line(name: str, given: Array, found: Array, own: list[bool]) -> list[tuple[str, bool]]:
+def _line(
+    name: str, given: Array, found: Array, own: list[bool], reasons: list[str]
+) -> list[tuple[str, bool]]:
     keyword = find_keyword(name)
     unit = f" [{keyword.unit}]" if keyword is not None and keyword.unit else ""
     rows = []
     fine = agrees(name, given, found).tolist()
-    for stated, value, same, is_own in zip(given.tolist(), found.tolist(), fine, own, strict=True):
+    for stated, value, same, is_own, reason in zip(
+        given.tolist(), found.tolist(), fine, own, reasons, strict=True
+    ):
         lacking = isnan(stated)
         if lacking:
             verdict = "not stated"
         elif isnan(value):
-            verdict = "cannot be computed: no covariance or no radius"
+            verdict = f"cannot be computed: {reason}"
         else:
             verdict = "agrees" if same else f"DIFFERS by {stated - value:.6g}"
         shown = not lacking or (is_own and not isnan(value))

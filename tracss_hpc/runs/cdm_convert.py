@@ -186,7 +186,7 @@ def complete_messages(table: CdmTable, profile: CdmProfile) -> CdmTable:
     rows = np.flatnonzero(has_one_known_frame(table))
     stated, _ = stated_by_table(table, "")
     if stated is not None:
-        recomputed = recompute_lines(stated)
+        recomputed, _ = recompute_lines(stated)
         for name in RECOMPUTED:
             if "PROBABILITY" not in name:  # the originator's own, by a method it would have to name
                 values = np.full(len(table), np.nan)
