@@ -324,7 +324,7 @@ def test_a_wrong_simd_level_is_a_sentence() -> None:
 
 def test_version() -> None:
     done = shell("--version")
-    assert (done.returncode, done.stdout) == (0, "0.3.0\n")
+    assert (done.returncode, done.stdout) == (0, "0.4.0\n")
 
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
