@@ -18,7 +18,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import tracss_hpc
 from tracss_hpc import config as configuration
@@ -152,12 +152,41 @@ def _pair(options: argparse.Namespace, comm: Comm | None) -> int:
 
     text = pair_report(
         options.first, options.second, within_km=options.within_km, hbr_m=options.hbr_m,
-        catalog=options.catalog, strict=options.strict, lenient=options.lenient,
-        repair_covariance=options.repair_covariance,
-        max_acceleration_km_s2=options.max_acceleration_km_s2,
+        catalog=options.catalog, **_reading(options),
     )  # fmt: skip
     _say(text)
     return 0
+
+
+def _ephemeris(options: argparse.Namespace, comm: Comm | None) -> int:
+    _check_kernels()
+    from tracss_hpc.runs import ephemeris_files
+
+    if options.convert is None:
+        if options.output is not None or options.set:
+            raise UsageError("ephemeris: --output and --set belong to --convert; a check prints")
+        text, code = ephemeris_files.check_ephemerides(
+            options.files, catalog=options.catalog, **_reading(options)
+        )
+    else:
+        if options.output is None:
+            raise UsageError("ephemeris: --convert needs --output DIR for the files it writes")
+        text, code = ephemeris_files.convert_ephemerides(
+            options.files, options.convert, options.output, words=options.set,
+            catalog=options.catalog, **_reading(options),
+        )  # fmt: skip
+    _say(text)
+    return code
+
+
+def _reading(options: argparse.Namespace) -> dict[str, Any]:
+    """What `_add_reading` asked for."""
+    return {
+        "strict": options.strict,
+        "lenient": options.lenient,
+        "repair_covariance": options.repair_covariance,
+        "max_acceleration_km_s2": options.max_acceleration_km_s2,
+    }
 
 
 def _catalog(options: argparse.Namespace, comm: Comm | None) -> int:
@@ -431,29 +460,29 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
         metavar="R",
         help="combined hard-body radius [m] in place of the sum of the files' own",
     )
-    how = pair.add_mutually_exclusive_group()
-    how.add_argument("--strict", action="store_true", help="warnings of the reader are errors")
-    how.add_argument(
-        "--lenient",
-        action="store_true",
-        help="clip useable spans that the data or their padding do not cover",
+    _add_reading(pair)
+
+    ephemeris = verb(
+        "ephemeris",
+        _ephemeris,
+        "Check ephemeris messages (OCM, OEM, ITC) by their rules (1 after warnings, 3 if one is "
+        "refused), or convert them.",
     )
-    pair.add_argument(
-        "--catalog",
-        metavar="FILE",
-        help="element sets: warn (O20) of an object that is not among them",
+    ephemeris.add_argument("files", metavar="FILE", nargs="+", help="plain or compressed")
+    ephemeris.add_argument(
+        "--convert", metavar="FORMAT", help="ocm.kvn, ocm.xml, ocm.json, oem.kvn or oem.xml"
     )
-    pair.add_argument(
-        "--repair-covariance",
-        action="store_true",
-        help="replace covariances that are not positive semi-definite by the nearest that are",
+    ephemeris.add_argument(
+        "--output", type=Path, metavar="DIR", help="folder of the converted files"
     )
-    pair.add_argument(
-        "--max-acceleration-km-s2",
-        type=_positive,
-        metavar="A",
-        help="take states with so much acceleration beyond two bodies, e.g. of a burn (O18)",
+    ephemeris.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEYWORD=TEXT",
+        help="what the OCM says in place of the input, e.g. OPERATOR=ACME; may be repeated",
     )
+    _add_reading(ephemeris)
 
     catalog = verb(
         "catalog",
@@ -514,6 +543,33 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
         collective=True,
     )
     return parser, tuple(verbs.choices)
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    """Options of every command that reads ephemeris messages."""
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--strict", action="store_true", help="warnings of the reader are errors")
+    how.add_argument(
+        "--lenient",
+        action="store_true",
+        help="clip useable spans that the data or their padding do not cover",
+    )
+    parser.add_argument(
+        "--catalog",
+        metavar="FILE",
+        help="element sets: warn (O20) of an object that is not among them",
+    )
+    parser.add_argument(
+        "--repair-covariance",
+        action="store_true",
+        help="replace covariances that are not positive semi-definite by the nearest that are",
+    )
+    parser.add_argument(
+        "--max-acceleration-km-s2",
+        type=_positive,
+        metavar="A",
+        help="take states with so much acceleration beyond two bodies, e.g. of a burn (O18)",
+    )
 
 
 def _hours(text: str) -> float:

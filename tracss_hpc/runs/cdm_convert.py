@@ -9,7 +9,6 @@ profile has no place for is counted and named.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,10 +20,10 @@ from numpy.typing import NDArray
 from tracss_hpc.assess.recompute import RECOMPUTED, recompute_lines
 from tracss_hpc.assess.stated import has_one_known_frame, stated_by_table
 from tracss_hpc.atomic import write_product
-from tracss_hpc.errors import InputDataError, TracssError, UsageError
+from tracss_hpc.errors import InputDataError, UsageError
 from tracss_hpc.messages.cdm import STATE_KEYWORDS, CdmTable, make_cdm_table, take_messages
 from tracss_hpc.messages.cdm_cut import KnownLayouts
-from tracss_hpc.messages.cdm_profiles import CDM_PROFILES, CdmProfile, profile_lines
+from tracss_hpc.messages.cdm_profiles import CdmProfile, profile_lines
 from tracss_hpc.messages.cdm_read import decode_message, sift_cdms
 from tracss_hpc.messages.cdm_styles import STYLES, CdmFormat
 from tracss_hpc.messages.cdm_write import (
@@ -36,13 +35,11 @@ from tracss_hpc.messages.cdm_write import (
     split_writable,
 )
 from tracss_hpc.messages.source import find_files
+from tracss_hpc.runs.targets import name_targets
 
 __all__ = ["complete_messages", "convert_files"]
 
 _NAMED = 8  # keys named that have no place; the others are counted
-#: What an output of ours is called after the name of its input.
-_OWN_ENDING = re.compile(rf"\.({'|'.join(map(re.escape, CDM_PROFILES))})$")
-_PACKED = (".gz", ".xz", ".zst")
 
 
 def convert_files(paths: Sequence[str | Path], kind: str, folder: Path) -> tuple[str, int]:
@@ -67,11 +64,7 @@ def convert_files(paths: Sequence[str | Path], kind: str, folder: Path) -> tuple
     if kind not in CDM_KINDS:
         raise UsageError(f"cdm: --convert {kind}: this version writes {', '.join(CDM_KINDS)}")
     profile, form = split_kind(kind)
-    targets = _targets(find_files(paths), folder, f"{profile}.{form}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TracssError(f"{folder} cannot be made: {error.strerror}; name another") from None
+    targets = name_targets(find_files(paths), folder, f"{profile}.{form}")
     rows, code = [], 0
     known = KnownLayouts()
     for path, target in targets.items():
@@ -80,23 +73,6 @@ def convert_files(paths: Sequence[str | Path], kind: str, folder: Path) -> tuple
         rows += [f"not read: {error}" for error in errors]
         code = max(code, 3 if errors else 1 if left_out else 0)
     return "\n".join(rows) + "\n", code
-
-
-def _targets(paths: Sequence[Path], folder: Path, ending: str) -> dict[Path, Path]:
-    """Where each file goes; all are known before the first is written."""
-    targets: dict[Path, Path] = {}
-    inputs = {path.resolve() for path in paths}
-    for path in paths:
-        name = path.stem if path.suffix in _PACKED else path.name
-        stem = _OWN_ENDING.sub("", Path(name).stem)
-        target = folder / f"{stem}.{ending}"
-        if target in targets.values() or target.resolve() in inputs:
-            raise UsageError(
-                f"cdm: {path} and another input would both become {target}; convert them apart, "
-                "or into another folder"
-            )
-        targets[path] = target
-    return targets
 
 
 def _convert_file(
