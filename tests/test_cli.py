@@ -24,7 +24,7 @@ from tracss_hpc.runs.interrupt import StopRequest
 
 ROOT = Path(__file__).resolve().parents[1]
 ALL_VS_ALL = str(ROOT / "configs" / "all_vs_all.toml")
-VERBS = "run, plan, show, assess, export, pair, catalog, cdm, digest, compare, status"
+VERBS = "run, plan, show, assess, export, pair, ephemeris, catalog, cdm, digest, compare, status"
 LATER_VERBS = [
     "prepare", "on-demand", "trade", "report", "validate", "sweep", "events",
     "routine",
