@@ -61,7 +61,9 @@ def damaged(data: st.DataObject, text: str) -> tuple[str, str]:
 
 
 def different(a: Any, b: Any, path: str = "") -> list[tuple[str, Any, Any]]:
-    """Paths at which two nested contents differ, with both values."""
+    """Paths at which two nested contents differ, with both values; a mapping may be missing."""
+    if isinstance(a, dict) or isinstance(b, dict):
+        a, b = ({} if value is None else value for value in (a, b))
     if isinstance(a, dict) and isinstance(b, dict):
         keys = sorted({*a, *b})
         return [p for key in keys for p in different(a.get(key), b.get(key), f"{path}.{key}")]
