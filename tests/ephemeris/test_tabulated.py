@@ -130,7 +130,7 @@ def test_times_as_text_utc_and_seconds() -> None:
 def test_outside_the_useable_span(t: float) -> None:
     with pytest.raises(EphemerisRangeError) as caught:
         two_blocks(0.0).state([10.0, t])
-    assert "2025-01-01T12:00:00.000000 to 2025-01-01T12:05:00.000000" in str(caught.value)
+    assert "2025-01-01T12:00:00.000000 to 2025-01-01T12:10:00.000000" in str(caught.value)
     assert "12:10:00.000000" in str(caught.value)
     assert (caught.value.start_s, caught.value.stop_s) == (0.0, 600.0)
     assert caught.value.objects == ("99901",)

@@ -36,6 +36,7 @@ from tracss_hpc.messages.utc import Utc, elapsed, parse_utc
 __all__ = ["Trajectory"]
 
 NODES = 7
+_TOLD_SPANS = 4  # useable spans told in full
 _SINGULAR = 1e-18  # least eigenvalue beside the largest whose logarithm is taken
 #: Axes of a covariance: which frame, and whether its velocities are seen from turning axes.
 #: ITC says UVW and older OEM RTN or RSW without telling: taken as inertial.
@@ -130,6 +131,29 @@ class Trajectory:
         """Seconds from the useable start to the useable stop."""
         return float(self.spans[-1, 1] - self.spans[0, 0])
 
+    @cached_property
+    def covered(self) -> NDArray[np.float64]:
+        """Useable spans in order (n, 2) [s]; blocks that touch or overlap are one."""
+        joined: list[list[float]] = []
+        for start, stop in self.spans.tolist():
+            if joined and start <= joined[-1][1]:
+                joined[-1][1] = max(stop, joined[-1][1])
+            else:
+                joined.append([start, stop])
+        return np.array(joined)
+
+    def useable(self) -> str:
+        """The useable spans in words, of more than four the first three and how many there are."""
+        told = self.covered if len(self.covered) <= _TOLD_SPANS else self.covered[: _TOLD_SPANS - 1]
+        texts = [
+            f"{self.epoch.plus(start).iso()} to {self.epoch.plus(stop).iso()}"
+            for start, stop in told.tolist()
+        ]
+        if len(told) < len(self.covered):
+            end = self.epoch.plus(float(self.covered[-1, 1])).iso()
+            texts.append(f"... ({len(self.covered)} spans, the last until {end})")
+        return ", ".join(texts)
+
     @property
     def has_covariance(self) -> bool:
         """Whether any block has covariances."""
@@ -211,12 +235,8 @@ class Trajectory:
         if bad.any():
             t = float(times[np.argmax(bad)])
             asked = self.epoch.plus(t).iso() if np.isfinite(t) else str(t)
-            spans = ", ".join(
-                f"{self.epoch.plus(start).iso()} to {self.epoch.plus(stop).iso()}"
-                for start, stop in self.spans.tolist()
-            )
             raise EphemerisRangeError(
-                f"{self.record.file}: {asked} is outside the useable span {spans} (UTC); "
+                f"{self.record.file}: {asked} is outside the useable span {self.useable()} (UTC); "
                 "ask for a time within it",
                 start_s=float(self.spans[0, 0]),
                 stop_s=float(self.spans[-1, 1]),

@@ -31,11 +31,19 @@ from tracss_hpc.messages.oem_write import OEM_FORMATS, format_oem, left_out
 from tracss_hpc.messages.trajectory_files import ReadOptions
 from tracss_hpc.messages.utc import Utc, parse_utc
 from tracss_hpc.runs.element_sets import catalog_numbers
+from tracss_hpc.screening.refine import PROMINENCE_KM
 from tracss_hpc.screening.tabulated_pair import PairApproaches, find_pair_approaches
 
 __all__ = ["pair_report", "write_gp_ephemeris"]
 
 _log = logging.getLogger("tracss_hpc")
+#: What is said of the other kinds of `PairApproaches`.
+_NOT_A_MINIMUM = {
+    "begins": "not a minimum: the common time begins here",
+    "ends": "not a minimum: the common time ends here",
+    "shallow": "less than 1 mm below the end of the common time beside it",
+    "flat": "not a minimum: the distance changes by less than 1 mm in this common time",
+}
 
 
 def pair_report(
@@ -49,6 +57,8 @@ def pair_report(
 ) -> str:
     """Close approaches of two ephemeris files as text: those within a distance, or the nearest.
 
+    Where the common time begins or ends nearer than that, the report says so: the least distance of
+    the common time is always in it.
     With covariances and radii in both files there is a probability (FOSTER-1992); `hbr_m` is a
     combined hard-body radius [m] in place of the sum of theirs; `catalog` names element sets among
     which both objects should be (O20).
@@ -56,29 +66,21 @@ def pair_report(
     if catalog is not None:
         options["known"] = catalog_numbers([catalog])
     pair = [Trajectory.from_file(path, **options) for path in (first, second)]
-    found = find_pair_approaches(*pair)
-    near = np.flatnonzero(found.miss_km <= within_km)
+    found = find_pair_approaches(*pair, with_ends=True)
     lines = []
     for number, trajectory in enumerate(pair, start=1):
         record = trajectory.record
-        end = trajectory.epoch.plus(trajectory.duration_s)
         lines.append(
             f"object {number}   {record.object.designator} {record.object.name}, "
-            f"{record.source_format}, {record.frame}, useable {trajectory.epoch.iso()} to "
-            f"{end.iso()}"
+            f"{record.source_format}, {record.frame}, useable {trajectory.useable()}"
         )
         lines += [f"           {finding.text}" for finding in record.warnings]
-    if not found.t.size:
-        return "\n".join([*lines, "", "no approach: the distance has no minimum in their time", ""])
-    lines.append("")
-    if near.size:
-        lines.append(f"{near.size} of {found.t.size} approaches within {within_km:g} km")
-    else:
-        near = np.array([np.argmin(found.miss_km)])
-        lines.append(f"none of {found.t.size} approaches within {within_km:g} km; the nearest:")
-    risk = _encounters(pair, found, near, hbr_m)
-    for row, k in enumerate(near.tolist()):
-        lines += ["", *_approach(found, k), *_risk(risk, row)]
+    lines += ["", *_headline(found, within_km)]
+    rows = _chosen(found, within_km)
+    risk = _encounters(pair, found, rows, hbr_m)
+    for row, k in enumerate(rows.tolist()):
+        more = _risk(risk, row) if found.kind[k] == "minimum" else []
+        lines += ["", *_approach(found, k), *more]
     return "\n".join(lines) + "\n"
 
 
@@ -155,6 +157,46 @@ def write_gp_ephemeris(
     ) + (f"{note}\n" if note else "")
 
 
+def _headline(found: PairApproaches, within_km: float) -> list[str]:
+    """How many approaches and ends of the common time are near."""
+    approach = found.kind == "minimum"
+    near, total = found.miss_km <= within_km, int(approach.sum())
+    if _never_apart(found):
+        limit = f"{2.0 * PROMINENCE_KM * 1e6:g} mm"  # least, and relief
+        return [
+            f"the two are never apart: in all their common time the distance stays below {limit}; "
+            "is it one object, or one file, twice?"
+        ]
+    if not total:
+        lines = ["no approach: the distance has no minimum in the common time; the nearest:"]
+    elif (near & approach).any():
+        lines = [f"{(near & approach).sum()} of {total} approaches within {within_km:g} km"]
+    else:
+        lines = [f"none of {total} approaches within {within_km:g} km; the nearest:"]
+    if near[~approach].any():
+        what = "places that are not minima"
+        lines.append(f"also {near[~approach].sum()} {what} within {within_km:g} km, see there")
+    elif total and not approach[np.argmin(found.miss_km)]:
+        lines.append("still nearer is a place that is not a minimum, see there")
+    return lines
+
+
+def _chosen(found: PairApproaches, within_km: float) -> NDArray[np.intp]:
+    """Rows that are near, at least the nearest approach and the nearest place of all, in order."""
+    approaches = np.flatnonzero(found.kind == "minimum")
+    if _never_apart(found):
+        return approaches
+    chosen = found.miss_km <= within_km
+    chosen[np.argmin(found.miss_km)] = True
+    if approaches.size and not chosen[approaches].any():
+        chosen[approaches[np.argmin(found.miss_km[approaches])]] = True
+    return np.flatnonzero(chosen)
+
+
+def _never_apart(found: PairApproaches) -> bool:
+    return bool(((found.kind == "flat") & (found.miss_km <= PROMINENCE_KM)).all())
+
+
 def _start(text: str) -> Epoch:
     try:
         return parse_epoch(text)
@@ -211,12 +253,16 @@ def _row(name: str, values: list[float], unit: str, digits: int) -> str:
 
 
 def _approach(found: PairApproaches, k: int) -> list[str]:
-    """One approach in the units of a CDM (m, m/s), states in km and km/s."""
+    """One approach, or low end, in the units of a CDM (m, m/s), states in km and km/s."""
     tca = found.epoch.plus(float(found.t[k]))
     printed = Utc(tca.jd, 0.0).plus(round(tca.seconds, 6))  # may be the midnight after
+    why = _NOT_A_MINIMUM.get(str(found.kind[k]))
+    heading = (
+        f"time       {printed.iso()} UTC   {why}" if why else f"TCA        {printed.iso()} UTC"
+    )
     lines = [
-        f"TCA        {printed.iso()} UTC",
-        _row("miss distance", [found.miss_km[k] * 1e3], "m", 4),
+        heading,
+        _row("distance" if why else "miss distance", [found.miss_km[k] * 1e3], "m", 4),
         _row("relative speed", [found.relative_speed_km_s[k] * 1e3], "m/s", 6),
     ]
     for i in (0, 1):
