@@ -317,3 +317,34 @@ def test_oem_on_standard_output_says_in_the_log_what_it_lacks(
     assert printed.out.startswith("CCSDS_OEM_VERS       = 3.0\n")
     assert printed.out.endswith("COVARIANCE_STOP\n")
     assert "not in an OEM: " in printed.err
+
+
+def test_a_span_far_from_the_epoch_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["catalog", str(PLANTED), "--to-ocm", "800000001", "--days", "5"]
+    for start, told in (
+        ("2026-01-23T00:00:00", "ends 18.0 days after the epoch of the element set, 2026-01-10"),
+        ("2025-12-20T00:00:00", "begins 21.0 days before"),
+        ("2026-01-18T00:00:00", ""),
+    ):
+        assert main([*words, "--start", start]) == 0
+        err = capsys.readouterr().err
+        assert told in err
+        assert ("SGP4 loses its meaning" in err) == bool(told)
+
+
+def test_a_message_that_would_be_refused_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beyond the Moon's orbit SGP4's velocities are off by tens of m/s."""
+    header, first = PLANTED.read_text().split("\n")[:2]
+    columns, cells = header.split(","), first.split(",")
+    for name, value in (("MEAN_MOTION", "0.0258"), ("ECCENTRICITY", "0.3348"), ("BSTAR", "0")):
+        cells[columns.index(name)] = value
+    far, path = tmp_path / "far.csv", str(tmp_path / "far.ocm")
+    far.write_text("\n".join([header, ",".join(cells), ""]))
+    words = ["catalog", str(far), "--to-ocm", "800000001", "--days", "1", "--output", path]
+    assert main(words) == 0
+    err = capsys.readouterr().err
+    assert "`pair --strict` will refuse this message" in err
+    assert "O18" in err
+    assert main(["pair", path, path]) == 3

@@ -23,12 +23,12 @@ from tracss_hpc.constants import DAY_S
 from tracss_hpc.ephemeris.gp_record import gp_record
 from tracss_hpc.ephemeris.tabulated import Trajectory
 from tracss_hpc.epochs import Epoch, parse_epoch
-from tracss_hpc.errors import EphemerisRangeError, InputDataError, UsageError
+from tracss_hpc.errors import EphemerisRangeError, InputDataError, MessageError, UsageError
 from tracss_hpc.export.cdm import CLASSIFICATION
 from tracss_hpc.messages.elements import expand_designator
 from tracss_hpc.messages.ocm_write import format_ocm
 from tracss_hpc.messages.oem_write import OEM_FORMATS, format_oem, left_out
-from tracss_hpc.messages.trajectory_files import ReadOptions
+from tracss_hpc.messages.trajectory_files import ReadOptions, parse_trajectory
 from tracss_hpc.messages.utc import Utc, parse_utc
 from tracss_hpc.runs.element_sets import catalog_numbers
 from tracss_hpc.screening.refine import PROMINENCE_KM
@@ -37,6 +37,7 @@ from tracss_hpc.screening.tabulated_pair import PairApproaches, find_pair_approa
 __all__ = ["pair_report", "write_gp_ephemeris"]
 
 _log = logging.getLogger("tracss_hpc")
+_MAX_AGE_DAYS = 14.0  # of an element set, for which SGP4 is still taken as it is
 #: What is said of the other kinds of `PairApproaches`.
 _NOT_A_MINIMUM = {
     "begins": "not a minimum: the common time begins here",
@@ -99,7 +100,8 @@ def write_gp_ephemeris(
 
     That is the newest not after `start`, else the earliest after it (`select_element_sets`);
     without `start` the newest of all, and the ephemeris begins at its epoch.
-    What the record says and an OEM cannot is named, in the text returned or in the log.
+    What the record says and an OEM cannot is named, in the text returned or in the log; the log
+    also warns of a span far from the epoch of the set, and of a message that would be refused.
 
     Returns
     -------
@@ -133,8 +135,9 @@ def write_gp_ephemeris(
         begin = Epoch(chosen_at.jd, 0.0).plus(float(np.floor(chosen_at.fr * DAY_S)))
     chosen = select_element_sets(own, chosen_at, np.inf) == "ok"
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    one = own.take(np.flatnonzero(chosen))
     record = gp_record(
-        own.take(np.flatnonzero(chosen)),
+        one,
         begin,
         duration_s=days * DAY_S,
         step_s=step_s,
@@ -145,6 +148,8 @@ def write_gp_ephemeris(
         text, note = format_oem(record, notation), f"not in an OEM: {', '.join(left_out(record))}"
     else:
         text, note = format_ocm(record, notation), ""
+    _warn_of_age(Epoch(float(one.epoch_jd[0]), float(one.epoch_fr[0])), begin, days)
+    _warn_of_refusal(text, record.file if output is None else str(output))
     if output is None:
         if note:
             _log.info(note)
@@ -155,6 +160,30 @@ def write_gp_ephemeris(
         f"{output}: {number} {record.object.name}, {block.jd.size} states, useable "
         f"{block.useable_start.iso()} to {block.useable_stop.iso()}\n"
     ) + (f"{note}\n" if note else "")
+
+
+def _warn_of_age(epoch: Epoch, begin: Epoch, days: float) -> None:
+    """Say when the useable span begins or ends far from the epoch of the element set."""
+    start = begin.minus(epoch) / DAY_S
+    edge, age = max(("begins", start), ("ends", start + days), key=lambda pair: abs(pair[1]))
+    if abs(age) > _MAX_AGE_DAYS:
+        _log.warning(
+            "the useable span %s %.1f days %s the epoch of the element set, %s; beyond %g days "
+            "SGP4 loses its meaning: give another --start or newer elements",
+            edge, abs(age), "after" if age > 0.0 else "before", epoch.iso(), _MAX_AGE_DAYS,
+        )  # fmt: skip
+
+
+def _warn_of_refusal(text: str, file: str) -> None:
+    """Say when the message breaks a rule of our own strict reader: states far from any orbit."""
+    try:
+        parse_trajectory(text, file=file, strict=True)
+    except MessageError as error:
+        why = ""
+        if error.code == "O18":
+            why = "; far out and near decay SGP4's velocities are not the derivative of positions"
+        first = str(error).partition("\n")[0]
+        _log.warning("`pair --strict` will refuse this message, as others may: %s%s", first, why)
 
 
 def _headline(found: PairApproaches, within_km: float) -> list[str]:
