@@ -62,11 +62,14 @@ _CORRELATION_NOISE = 1e-6  # negative eigenvalue that printing to seven digits c
 def check_trajectory(
     blocks: Sequence[TrajectoryBlock],
     lines: Sequence[Sequence[int]],
+    edges: Sequence[tuple[int, int]],
     judge: Judge,
     *,
     max_acceleration_km_s2: float | None = None,
 ) -> list[TrajectoryBlock]:
-    """Check blocks in time order, `lines` telling where each state stands.
+    """Check blocks in time order.
+
+    `lines` tells where each state stands, `edges` where the useable start and stop of each block.
 
     Returns
     -------
@@ -74,10 +77,10 @@ def check_trajectory(
         The same, their useable spans clipped where the judge is lenient.
     """
     clipped = []
-    for block, where in zip(blocks, lines, strict=True):
+    for block, where, edge in zip(blocks, lines, edges, strict=True):
         t = _times(block)
         if _check_order(t, block, where, judge):
-            block = _check_span(t, block, where[0], judge)
+            block = _check_span(t, block, where[0], edge, judge)
             _check_motion(t, block, where, judge, max_acceleration_km_s2)
             _check_covariance(block, where, judge)
         clipped.append(block)
@@ -88,17 +91,18 @@ def check_trajectory(
                 clipped[k - 1] = dataclasses.replace(clipped[k - 1], useable_stop=after)
         else:
             judge.forgive(
-                "O13", lines[k][0], "USEABLE_START_TIME", after.iso(), before.iso(),
-                f"block {k + 1} does not begin where block {k} ends",
+                "O13", edges[k][0], "USEABLE_START_TIME", after.iso(), before.iso(),
+                f"block {k + 1} does not begin where block {k} ends"
+                + _remedy(judge, "leaves a gap, and an overlap to the later block"),
             )  # fmt: skip
             if after < before and judge.lenient:
                 # Two blocks may not both claim a time: the later one has it, as at a burn.
                 ends = min(after, clipped[k - 1].useable_stop)
                 clipped[k - 1] = dataclasses.replace(clipped[k - 1], useable_stop=ends)
-    for block, where in zip(clipped, lines, strict=True):
+    for block, (_, stop_line) in zip(clipped, edges, strict=True):
         if not block.useable_start < block.useable_stop:
             judge.error(
-                "O13", where[0], "USEABLE_STOP_TIME", block.useable_stop.iso(),
+                "O13", stop_line, "USEABLE_STOP_TIME", block.useable_stop.iso(),
                 f"after {block.useable_start.iso()}", "nothing of this block is useable",
             )  # fmt: skip
     return clipped
@@ -122,7 +126,7 @@ def check_states(
     if t.size <= 2 * SIDE:
         judge.forgive(
             "O12", lines[0], "", f"{t.size} records", f"at least {2 * SIDE + 1}",
-            "too few to interpolate",
+            "too few to interpolate" + _remedy(judge, "takes them"),
         )  # fmt: skip
     _check_covariance(block, lines, judge)
 
@@ -189,7 +193,11 @@ def _check_order(
 
 
 def _check_span(
-    t: NDArray[np.float64], block: TrajectoryBlock, line: int, judge: Judge
+    t: NDArray[np.float64],
+    block: TrajectoryBlock,
+    first_line: int,
+    edge: tuple[int, int],
+    judge: Judge,
 ) -> TrajectoryBlock:
     """Padding and place of the useable span; clipped when the judge is lenient."""
     origin = Utc(float(block.jd[0]), float(block.seconds[0]))
@@ -197,22 +205,23 @@ def _check_span(
     if not start < stop:
         return block  # O13, found by the caller
     good = True
-    for key, epoch, outside, beyond in (
-        ("USEABLE_START_TIME", block.useable_start, int((t < start).sum()), start < t[0]),
-        ("USEABLE_STOP_TIME", block.useable_stop, int((t > stop).sum()), stop > t[-1]),
+    clips = _remedy(judge, "clips the span")
+    for key, line, epoch, outside, beyond in (
+        ("USEABLE_START_TIME", edge[0], block.useable_start, int((t < start).sum()), start < t[0]),
+        ("USEABLE_STOP_TIME", edge[1], block.useable_stop, int((t > stop).sum()), stop > t[-1]),
     ):
         side = "before" if "START" in key else "after"
         if beyond:
             end = Utc(block.jd[-1], block.seconds[-1])
             judge.forgive(
                 "O13", line, key, epoch.iso(), f"within {origin.iso()} .. {end.iso()}",
-                "useable span outside the data",
+                f"useable span outside the data{clips}",
             )  # fmt: skip
             good = False
         elif outside < PADDING:
             judge.forgive(
                 "O12", line, key, f"{outside} records {side}", f"at least {PADDING}",
-                "too few padding records",
+                f"too few padding records{clips}",
             )  # fmt: skip
             good = False
     if good:
@@ -220,7 +229,7 @@ def _check_span(
     if t.size <= 2 * SIDE:
         judge.error(
             "O12",
-            line,
+            first_line,
             "",
             f"{t.size} records",
             f"at least {2 * SIDE + 1}",
@@ -234,6 +243,11 @@ def _check_span(
         useable_start=origin.plus(first) if start < first else block.useable_start,
         useable_stop=origin.plus(last) if stop > last else block.useable_stop,
     )
+
+
+def _remedy(judge: Judge, what: str) -> str:
+    """What a lenient judge would do, to be said by one who is not."""
+    return "" if judge.lenient else f"; --lenient {what}"
 
 
 def _check_motion(
