@@ -24,14 +24,15 @@ from pathlib import Path
 from typing import NamedTuple, Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from tracss_hpc.ephemeris.asked_times import Times, seconds_since
 from tracss_hpc.ephemeris.frames import rtn_matrices
 from tracss_hpc.ephemeris.two_body import two_body_transition
 from tracss_hpc.errors import EphemerisRangeError, InputDataError
 from tracss_hpc.messages.trajectory_files import ReadOptions, read_trajectory
 from tracss_hpc.messages.trajectory_record import TrajectoryBlock, TrajectoryRecord
-from tracss_hpc.messages.utc import Utc, elapsed, parse_utc
+from tracss_hpc.messages.utc import Utc, elapsed
 
 __all__ = ["Trajectory"]
 
@@ -65,8 +66,9 @@ class _Nodes(NamedTuple):
 class Trajectory:
     """States of one object over its useable span, from a record.
 
-    Times are SI seconds since `epoch` (the useable start if not told otherwise), or UTC epochs as
-    text or `Utc`.
+    Times are SI seconds since `epoch` (the useable start if not told otherwise), or UTC as text,
+    `Utc`, datetime (aware, or naive and then UTC) or datetime64: a single one, or a sequence or
+    array of one kind and one dimension.
     """
 
     record: TrajectoryRecord
@@ -159,7 +161,7 @@ class Trajectory:
         """Whether any block has covariances."""
         return any(block.covariance is not None for block in self.record.blocks)
 
-    def state(self, t: ArrayLike | str | Utc) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def state(self, t: Times) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Position and velocity in the frame of the record.
 
         Returns
@@ -171,24 +173,24 @@ class Trajectory:
         ------
         EphemerisRangeError
             If a time is outside the useable span.
+        TypeError, ValueError
+            If `t` is no time, or has more than one dimension.
         """
-        times, single = self._times(t)
+        times, single = seconds_since(self.epoch, t)
         r, v = _interpolate(self._nodes, self._block_of(times), times)
         return (r[0], v[0]) if single else (r, v)
 
-    def position_and_rate(
-        self, t: ArrayLike | str | Utc
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def position_and_rate(self, t: Times) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Position and the derivative of its polynomial, which the velocity columns need not be.
 
         SGP4's velocities, for one, differ by up to 7.5 m/s: a minimum of distance is where the
         positions have it. Shapes, units and errors as `state`.
         """
-        times, single = self._times(t)
+        times, single = seconds_since(self.epoch, t)
         r, rate = _differentiate(self._nodes, self._block_of(times), times)
         return (r[0], rate[0]) if single else (r, rate)
 
-    def covariance(self, t: ArrayLike | str | Utc) -> NDArray[np.float64]:
+    def covariance(self, t: Times) -> NDArray[np.float64]:
         """Covariance in the own RTN at the time (inertial velocities).
 
         Returns
@@ -202,8 +204,10 @@ class Trajectory:
             If the file has no covariance there.
         EphemerisRangeError
             If a time is outside the useable span, or the epochs of the covariances.
+        TypeError, ValueError
+            If `t` is no time, or has more than one dimension.
         """
-        times, single = self._times(t)
+        times, single = seconds_since(self.epoch, t)
         place = self._block_of(times)
         sizes = {b.covariance.shape[1] for b in self.record.blocks if b.covariance is not None}
         if len(sizes) != 1:
@@ -219,14 +223,6 @@ class Trajectory:
             here = place == k
             found[here] = self._block_covariance(times[here], k)
         return found[0] if single else found
-
-    def _times(self, t: ArrayLike | str | Utc) -> tuple[NDArray[np.float64], bool]:
-        if isinstance(t, str):
-            t = parse_utc(t)
-        if isinstance(t, Utc):
-            t = t.minus(self.epoch)
-        times = np.asarray(t, dtype=np.float64)
-        return np.atleast_1d(times), times.ndim == 0
 
     def _block_of(self, times: NDArray[np.float64]) -> NDArray[np.intp]:
         """Block of each time; at a join the later."""
