@@ -163,6 +163,12 @@ def _pair(options: argparse.Namespace, comm: Comm | None) -> int:
 def _catalog(options: argparse.Namespace, comm: Comm | None) -> int:
     _check_kernels()
     if options.to_omm:
+        for word in ("start", "days", "step_s", "format"):
+            if getattr(options, word) is not None:
+                raise UsageError(
+                    f"catalog: --{word.replace('_', '-')} belongs to an ephemeris (--to-ocm, "
+                    "--to-oem); --to-omm writes all element sets as they are"
+                )
         from tracss_hpc.runs.element_sets import convert_to_omm
 
         text = convert_to_omm(options.files, options.to_omm, output=options.output)
@@ -173,8 +179,10 @@ def _catalog(options: argparse.Namespace, comm: Comm | None) -> int:
     to_ocm = options.to_oem is None
     text = write_gp_ephemeris(
         options.files, options.to_ocm if to_ocm else options.to_oem,
-        message="OCM" if to_ocm else "OEM", start=options.start, days=options.days,
-        step_s=options.step_s, notation=options.format.upper(), output=options.output,
+        message="OCM" if to_ocm else "OEM", start=options.start,
+        days=5.0 if options.days is None else options.days,
+        step_s=60.0 if options.step_s is None else options.step_s,
+        notation=(options.format or "kvn").upper(), output=options.output,
     )  # fmt: skip
     _say(text)
     return 0
@@ -472,16 +480,11 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
     catalog.add_argument(
         "--start", metavar="UTC", help="useable start; default: the epoch of the newest set"
     )
-    catalog.add_argument(
-        "--days", type=_positive, default=5.0, metavar="D", help="useable span; default 5"
-    )
-    catalog.add_argument(
-        "--step-s", type=_positive, default=60.0, metavar="S", help="between states; default 60"
-    )
+    catalog.add_argument("--days", type=_positive, metavar="D", help="useable span; default 5")
+    catalog.add_argument("--step-s", type=_positive, metavar="S", help="between states; default 60")
     catalog.add_argument(
         "--format",
         choices=("kvn", "xml", "json"),
-        default="kvn",
         help="of the OCM (or OEM, without json); default kvn",
     )
     catalog.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
