@@ -162,13 +162,16 @@ def _pair(options: argparse.Namespace, comm: Comm | None) -> int:
 
 def _catalog(options: argparse.Namespace, comm: Comm | None) -> int:
     _check_kernels()
+    # Not argparse's defaults: beside --to-omm it must be seen whether one was given.
+    for word, default in (("start", None), ("days", 5.0), ("step_s", 60.0), ("format", "kvn")):
+        if options.to_omm and getattr(options, word) is not None:
+            raise UsageError(
+                f"catalog: --{word.replace('_', '-')} belongs to an ephemeris (--to-ocm, "
+                "--to-oem); --to-omm writes all element sets as they are"
+            )
+        if getattr(options, word) is None:
+            setattr(options, word, default)
     if options.to_omm:
-        for word in ("start", "days", "step_s", "format"):
-            if getattr(options, word) is not None:
-                raise UsageError(
-                    f"catalog: --{word.replace('_', '-')} belongs to an ephemeris (--to-ocm, "
-                    "--to-oem); --to-omm writes all element sets as they are"
-                )
         from tracss_hpc.runs.element_sets import convert_to_omm
 
         text = convert_to_omm(options.files, options.to_omm, output=options.output)
@@ -179,10 +182,8 @@ def _catalog(options: argparse.Namespace, comm: Comm | None) -> int:
     to_ocm = options.to_oem is None
     text = write_gp_ephemeris(
         options.files, options.to_ocm if to_ocm else options.to_oem,
-        message="OCM" if to_ocm else "OEM", start=options.start,
-        days=5.0 if options.days is None else options.days,
-        step_s=60.0 if options.step_s is None else options.step_s,
-        notation=(options.format or "kvn").upper(), output=options.output,
+        message="OCM" if to_ocm else "OEM", start=options.start, days=options.days,
+        step_s=options.step_s, notation=options.format.upper(), output=options.output,
     )  # fmt: skip
     _say(text)
     return 0
