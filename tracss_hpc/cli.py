@@ -191,6 +191,15 @@ def _reading(options: argparse.Namespace) -> dict[str, Any]:
 
 def _catalog(options: argparse.Namespace, comm: Comm | None) -> int:
     _check_kernels()
+    # Not argparse's defaults: beside --to-omm it must be seen whether one was given.
+    for word, default in (("start", None), ("days", 5.0), ("step_s", 60.0), ("format", "kvn")):
+        if options.to_omm and getattr(options, word) is not None:
+            raise UsageError(
+                f"catalog: --{word.replace('_', '-')} belongs to an ephemeris (--to-ocm, "
+                "--to-oem); --to-omm writes all element sets as they are"
+            )
+        if getattr(options, word) is None:
+            setattr(options, word, default)
     if options.to_omm:
         from tracss_hpc.runs.element_sets import convert_to_omm
 
@@ -501,16 +510,11 @@ def _parser() -> tuple[_Parser, tuple[str, ...]]:
     catalog.add_argument(
         "--start", metavar="UTC", help="useable start; default: the epoch of the newest set"
     )
-    catalog.add_argument(
-        "--days", type=_positive, default=5.0, metavar="D", help="useable span; default 5"
-    )
-    catalog.add_argument(
-        "--step-s", type=_positive, default=60.0, metavar="S", help="between states; default 60"
-    )
+    catalog.add_argument("--days", type=_positive, metavar="D", help="useable span; default 5")
+    catalog.add_argument("--step-s", type=_positive, metavar="S", help="between states; default 60")
     catalog.add_argument(
         "--format",
         choices=("kvn", "xml", "json"),
-        default="kvn",
         help="of the OCM (or OEM, without json); default kvn",
     )
     catalog.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")

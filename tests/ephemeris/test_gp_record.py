@@ -77,8 +77,19 @@ def test_states_and_covariances_are_those_of_the_catalog() -> None:
 def test_a_decayed_object_is_refused() -> None:
     one = first_of("LEO 1")
     falling = dataclasses.replace(one, mean_motion=one.mean_motion * 0 + 16.6, bstar=one.bstar + 1)
-    with pytest.raises(EphemerisRangeError, match=r"SGP4 ends with code \d+ at 20.*another span"):
+    with pytest.raises(EphemerisRangeError, match=r"no state at 20.*UTC: (decayed|sgp4_).*a span"):
         record_of(falling, epoch_of(one), hours=240.0)
+
+
+def test_a_diverged_object_is_refused() -> None:
+    """Hyperbolic drag terms carry it out without an error of SGP4."""
+    one = first_of("GEO")
+    away = dataclasses.replace(one, mean_motion=one.mean_motion * 0 + 0.005)
+    with pytest.raises(
+        EphemerisRangeError, match=r"sgp4_diverged, farther than 1e\+06 km"
+    ) as found:
+        record_of(away, epoch_of(one), hours=24.0)
+    assert found.value.exit_code == 3
 
 
 def test_too_many_states_are_refused() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +14,13 @@ from scipy.integrate import solve_ivp
 
 import tracss_hpc as th
 from tests.messages.ocm_samples import RATE, START, block_times, circle, sample
+from tracss_hpc.ephemeris.asked_times import Times, seconds_since
 from tracss_hpc.ephemeris.frames import rtn_matrices
 from tracss_hpc.ephemeris.two_body import two_body_transition
 from tracss_hpc.errors import EphemerisRangeError, InputDataError
 from tracss_hpc.messages.ocm import parse_ocm
 from tracss_hpc.messages.trajectory_record import TrajectoryBlock, TrajectoryRecord
-from tracss_hpc.messages.utc import Utc, add_seconds
+from tracss_hpc.messages.utc import Utc, add_seconds, parse_utc
 
 
 def made_up(
@@ -126,11 +129,85 @@ def test_times_as_text_utc_and_seconds() -> None:
     assert (trajectory.epoch.iso(), trajectory.duration_s) == ("2025-01-01T12:00:00.000000", 600.0)
 
 
+MOMENT = dt.datetime(2025, 1, 1, 12, 1, 0, 500000)  # 60.5 s after the useable start
+WEST = dt.timezone(dt.timedelta(hours=-5))
+
+
+@pytest.mark.parametrize(
+    "t",
+    [
+        MOMENT,
+        MOMENT.replace(tzinfo=dt.UTC),
+        MOMENT.replace(tzinfo=dt.UTC).astimezone(WEST),
+        np.datetime64(MOMENT),
+        np.datetime64("2025-01-01T12:01:00.500000000"),
+        np.str_("2025-01-01T12:01:00.5"),
+    ],
+)
+def test_a_time_of_any_kind(t: Times) -> None:
+    trajectory = made_up(np.arange(0.0, 901.0, 60.0), np.tile(START_COVARIANCE, (16, 1, 1)))
+    moment = START.plus(360.5)
+    r, v = trajectory.state(moment)
+    for found, expected in zip(trajectory.state(t), (r, v), strict=True):
+        assert np.array_equal(found, expected)
+    assert np.array_equal(trajectory.covariance(t), trajectory.covariance(moment))
+    assert np.array_equal(trajectory.position_and_rate(t)[0], r)
+
+
+@pytest.mark.parametrize(
+    "t",
+    [
+        ["2025-01-01T12:01:00.5", "2025-001T12:02:00"],
+        np.array(["2025-01-01T12:01:00.5", "2025-01-01T12:02:00.0"]),
+        [MOMENT, MOMENT.replace(minute=2, microsecond=0)],
+        (START.plus(360.5), START.plus(420.0)),
+        np.array(["2025-01-01T12:01:00.5", "2025-01-01T12:02:00"], dtype="datetime64[ms]"),
+        [np.datetime64("2025-01-01T12:01:00.5"), np.datetime64("2025-01-01T12:02")],
+        np.array([MOMENT, MOMENT.replace(minute=2, microsecond=0)]),
+        np.array([360.5, 420.0], dtype=np.float32),
+    ],
+)
+def test_times_of_any_kind(t: Times) -> None:
+    trajectory = made_up(np.arange(0.0, 901.0, 60.0))
+    assert np.array_equal(trajectory.state(t)[0], trajectory.state([360.5, 420.0])[0])
+
+
+def test_a_leap_second_counts_between_datetimes() -> None:
+    epoch = parse_utc("2016-12-31T23:59:50")
+    after = dt.datetime(2017, 1, 1, 0, 0, 10)
+    assert seconds_since(epoch, after)[0].tolist() == [21.0]
+    assert seconds_since(epoch, np.datetime64(after))[0].tolist() == [21.0]
+
+
+@pytest.mark.parametrize(
+    ("t", "kind", "message"),
+    [
+        (np.zeros((2, 1)), ValueError, r"one dimension are needed, given an array of shape \(2, 1"),
+        ([[0.0], [1.0, 2.0]], ValueError, "one dimension"),
+        ([["2025-01-01T12:01:00"]], ValueError, "one dimension"),
+        (np.datetime64("NaT"), ValueError, "NaT, not a time"),
+        ("noon", ValueError, "'noon' is no epoch"),
+        (None, TypeError, "type NoneType are not taken; allowed: seconds"),
+        (True, TypeError, "type bool"),
+        (1j, TypeError, "type complex128"),
+        (np.timedelta64(1, "s"), TypeError, "type timedelta64"),
+        (dt.date(2025, 1, 1), TypeError, "type date "),
+        ([MOMENT, 1.0], TypeError, "type datetime and float"),
+        ([MOMENT, "2025-01-01T12:01:00"], TypeError, "type datetime and str"),
+        ({}, TypeError, "type dict"),
+    ],
+)
+def test_what_is_no_time(t: Any, kind: type[Exception], message: str) -> None:
+    for method in ("state", "covariance", "position_and_rate"):
+        with pytest.raises(kind, match=message):
+            getattr(made_up(np.arange(0.0, 901.0, 60.0)), method)(t)
+
+
 @pytest.mark.parametrize("t", [-1e-6, 600.0 + 1e-6, float("nan"), float("inf")])
 def test_outside_the_useable_span(t: float) -> None:
     with pytest.raises(EphemerisRangeError) as caught:
         two_blocks(0.0).state([10.0, t])
-    assert "2025-01-01T12:00:00.000000 to 2025-01-01T12:05:00.000000" in str(caught.value)
+    assert "2025-01-01T12:00:00.000000 to 2025-01-01T12:10:00.000000" in str(caught.value)
     assert "12:10:00.000000" in str(caught.value)
     assert (caught.value.start_s, caught.value.stop_s) == (0.0, 600.0)
     assert caught.value.objects == ("99901",)

@@ -275,10 +275,7 @@ BROKEN = {
 ELSEWHERE = {
     "no-owner": "META_START",
     "no-data": "TRAJ_START",
-    "padding-4": "2025-01-01T11:55:00.000000",
-    "useable-outside": "2025-01-01T11:55:00.000000",
-    "useable-empty": "2025-01-01T12:00:00.000000",
-    "blocks-apart": "2025-01-01T12:00:00.000000",
+    "useable-empty": "USEABLE_START_TIME",  # of the next block, which does not begin there
     "one-covariance": "COV_START",
     "off-the-orbit": "2025-01-01T11:56:00.000000",  # the end of the step
 }
@@ -301,6 +298,33 @@ def test_broken(name: str) -> None:
     else:
         first = sample().count("\n", 0, sample().index(old)) + 1
         assert first <= error.line <= first + new.rstrip("\n").count("\n"), named
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("padding-4", "; --lenient clips the span: found"),
+        ("useable-outside", "; --lenient clips the span: found"),
+        ("blocks-apart", "; --lenient leaves a gap"),
+    ],
+)
+def test_an_error_that_lenient_reading_forgives_says_so(name: str, remedy: str) -> None:
+    text = edited(*BROKEN[name][:2])
+    with pytest.raises(MessageError) as caught:
+        parse_ocm(text)
+    assert remedy in str(caught.value)
+    warnings = parse_ocm(text, lenient=True).warnings
+    assert BROKEN[name][2] in [warning.code for warning in warnings]
+    assert "--lenient" not in "".join(warning.text for warning in warnings)
+
+
+def test_an_error_of_a_number_says_what_is_one() -> None:
+    for old, new, expected in (
+        ("260.0 [kg]", "many", "expected a finite decimal number"),
+        ("OBS_USED = 100", "OBS_USED = 1.5", "expected a whole number"),
+    ):
+        with pytest.raises(MessageError, match=expected):
+            parse_ocm(edited(old, new))
 
 
 def test_every_code_that_is_an_error_has_a_case() -> None:

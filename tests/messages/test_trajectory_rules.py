@@ -148,11 +148,27 @@ def test_earth_fixed_states_that_are_an_orbit() -> None:
 
 
 def test_velocities_of_deep_space_sgp4_pass() -> None:
-    """2.5 m/s off the derivative of the positions, as they are in high orbits."""
-    t = np.arange(60.0) * 60.0
+    """2.5 to 7 m/s off the derivative of the positions; of more than 10 it is a fault."""
+    for step in (10.0, 60.0):
+        t = np.arange(60.0) * step
+        r, v = orbit(t, 42164.0, inclination=0.1)
+        for offset, expected in ((2.5e-3, []), (9.9e-3, []), (11e-3, ["O18"])):
+            moved = v + np.array([offset, 0.0, 0.0])
+            assert judged(block_of(t, (r, moved)))[0] == expected
+
+
+@pytest.mark.parametrize("kind", ["spike", "shift", "no neighbour"])
+def test_an_offset_that_is_not_steady_is_a_fault(kind: str) -> None:
+    """Positions moved by 300 m, which 60 s make of 5 m/s."""
+    t = np.arange(60.0) * 60.0 if kind != "no neighbour" else np.array([0.0, 60.0])
     r, v = orbit(t, 42164.0, inclination=0.1)
-    assert judged(block_of(t, (r, v + np.array([2.5e-3, 0.0, 0.0]))))[0] == []
-    assert judged(block_of(t, (r, v + np.array([6e-3, 0.0, 0.0]))))[0] == ["O18"]
+    moved = r.copy()
+    moved[{"spike": slice(30, 31), "shift": slice(30, None)}.get(kind, slice(1, None))] += [
+        0.3,
+        0,
+        0,
+    ]
+    assert "O18" in judged(block_of(t, (moved, v)))[0]
 
 
 def test_a_given_limit_counts_everywhere() -> None:

@@ -47,3 +47,14 @@ def test_sets_of_a_catalog_are_those_it_was_made_of() -> None:
     again = catalog_from_elements(sets, catalog.source_file.tolist())
     assert again.object_type.tolist() == catalog.object_type.tolist()
     assert elements_from_catalog(again) == sets
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--start", "2026-01-10T00:00:00"], ["--days", "5"], ["--step-s", "60"], ["--format", "kvn"]],
+)
+def test_words_of_an_ephemeris_are_refused(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["catalog", str(GP / "good.3le"), "--to-omm", "csv", *words]) == 2
+    assert f"{words[0]} belongs to an ephemeris (--to-ocm, --to-oem)" in capsys.readouterr().err

@@ -149,7 +149,7 @@ def test_time_within_half_a_microsecond_of_midnight_is_midnight(
     zero = np.zeros((1, 3))
     found = PairApproaches(
         epoch, np.zeros(1), (zero, zero), (zero, zero), np.zeros(1), np.zeros(1), (zero, zero),
-        (zero, zero),
+        (zero, zero), np.array(["minimum"]),
     )  # fmt: skip
     assert _approach(found, 0)[0] == f"TCA        {printed} UTC"
 
@@ -163,6 +163,62 @@ def test_nearest_is_printed_when_none_is_near(
     text = capsys.readouterr().out
     assert "within 1e-09 km; the nearest:" in text
     assert text.count("TCA ") == 1
+
+
+def shortened(path: Path, **edges: str) -> str:
+    """The OCM with another useable span (`start`, `stop`), in a file beside it."""
+    text = path.read_text()
+    for edge, epoch in edges.items():
+        text = re.sub(rf"(USEABLE_{edge.upper()}_TIME\s+= )\S+", rf"\g<1>{epoch}", text)
+    other = path.with_suffix(f".{'.'.join(edges)}.ocm")
+    other.write_text(text)
+    return str(other)
+
+
+@pytest.mark.parametrize(("edge", "word"), [("stop", "ends"), ("start", "begins")])
+def test_an_end_of_the_common_time_beside_a_tca_is_told(
+    edge: str, word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The span ends 10 ms before, or begins 10 ms after, the nearest TCA of the two."""
+    files = [write(tmp_path, number) for number in (800000001, 800000002)]
+    capsys.readouterr()
+    assert main(["pair", *map(str, files), "--within-km", "1e-9"]) == 0
+    text = capsys.readouterr().out
+    miss_m = float(text.partition("miss distance")[2].split()[0])
+    tca = parse_utc(text.partition("TCA        ")[2].partition(" UTC")[0])
+    after_s = 0.01 if edge == "start" else -0.01
+    end = tca._replace(seconds=round(tca.seconds + after_s, 6)).iso()
+    short = shortened(files[0], **{edge: end})
+    for within in ("50", "1e-9"):
+        assert main(["pair", short, str(files[1]), "--within-km", within, "--lenient"]) == 0
+        text = capsys.readouterr().out
+        block = text.partition(f"time       {end} UTC   not a minimum: the common time {word} here")
+        assert block[1]
+        there_m = float(block[2].partition("  distance")[2].split()[0])
+        assert miss_m < there_m < miss_m + 500.0
+        assert "probability" not in block[2].partition("\n\n")[0]
+
+
+def test_distance_without_a_minimum(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [write(tmp_path, number) for number in (800000001, 800000002)]
+    capsys.readouterr()
+    assert main(["pair", *map(str, files), "--within-km", "1e-9"]) == 0
+    tca = parse_utc(capsys.readouterr().out.partition("TCA        ")[2].partition(" UTC")[0])
+    short = shortened(files[0], start=tca.plus(-60.0).iso(), stop=tca.plus(-0.01).iso())
+    assert main(["pair", short, str(files[1]), "--within-km", "1e-9", "--lenient"]) == 0
+    text = capsys.readouterr().out
+    assert "no approach: the distance has no minimum in the common time; the nearest:" in text
+    assert text.count("not a minimum: the common time ends here") == 1
+    assert "TCA" not in text
+
+
+def test_one_file_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(write(tmp_path, 800000001))
+    capsys.readouterr()
+    assert main(["pair", path, path]) == 0
+    text = capsys.readouterr().out
+    assert text.splitlines()[-1].startswith("the two are never apart: in all their common time")
+    assert "TCA" not in text
 
 
 def test_probability_is_that_of_the_oracle(
@@ -261,3 +317,34 @@ def test_oem_on_standard_output_says_in_the_log_what_it_lacks(
     assert printed.out.startswith("CCSDS_OEM_VERS       = 3.0\n")
     assert printed.out.endswith("COVARIANCE_STOP\n")
     assert "not in an OEM: " in printed.err
+
+
+def test_a_span_far_from_the_epoch_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["catalog", str(PLANTED), "--to-ocm", "800000001", "--days", "5"]
+    for start, told in (
+        ("2026-01-23T00:00:00", "ends 18.0 days after the epoch of the element set, 2026-01-10"),
+        ("2025-12-20T00:00:00", "begins 21.0 days before"),
+        ("2026-01-18T00:00:00", ""),
+    ):
+        assert main([*words, "--start", start]) == 0
+        err = capsys.readouterr().err
+        assert told in err
+        assert ("SGP4 loses its meaning" in err) == bool(told)
+
+
+def test_a_message_that_would_be_refused_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beyond the Moon's orbit SGP4's velocities are off by tens of m/s."""
+    header, first = PLANTED.read_text().split("\n")[:2]
+    columns, cells = header.split(","), first.split(",")
+    for name, value in (("MEAN_MOTION", "0.0258"), ("ECCENTRICITY", "0.3348"), ("BSTAR", "0")):
+        cells[columns.index(name)] = value
+    far, path = tmp_path / "far.csv", str(tmp_path / "far.ocm")
+    far.write_text("\n".join([header, ",".join(cells), ""]))
+    words = ["catalog", str(far), "--to-ocm", "800000001", "--days", "1", "--output", path]
+    assert main(words) == 0
+    err = capsys.readouterr().err
+    assert "`pair --strict` will refuse this message" in err
+    assert "O18" in err
+    assert main(["pair", path, path]) == 3

@@ -217,6 +217,60 @@ def test_no_minimum_inside() -> None:
     assert find_pair_approaches(a, b).t.size == 0
 
 
+@pytest.mark.parametrize(
+    ("away", "kinds", "times"),
+    [
+        (bowl(300.0), ["minimum"], [300.0]),
+        (bowl(-700.0), ["begins"], [-600.0]),
+        (bowl(1300.0), ["ends"], [1200.0]),
+        (bowl(-599.8), ["shallow"], [-599.8]),  # 0.4 mm of relief
+        (bowl(1199.8), ["shallow"], [1199.8]),
+        (lambda t: 20.0 - bowl(300.0, 0.0)(t), ["begins", "ends"], [-600.0, 1200.0]),
+        (lambda t: 5.0 + 0.0 * t, ["flat"], None),
+    ],
+)
+def test_the_ends_of_the_common_time(
+    away: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    kinds: list[str],
+    times: list[float] | None,
+) -> None:
+    """With the ends, the least of all rows is the least distance of the common time."""
+    t = np.arange(-600.0, 1201.0, 60.0)
+    a, b = trajectory(circle_at(0.5, 0.0, t)), trajectory(beside(t, away))
+    found = find_pair_approaches(a, b, with_ends=True)
+    assert found.kind.tolist() == kinds
+    if times is not None:
+        assert (found.t + found.epoch.minus(START)).tolist() == pytest.approx(times, abs=1e-2)
+    least = away(np.linspace(-600.0, 1200.0, 1801)).min()
+    assert found.miss_km.min() == pytest.approx(least, abs=1e-6)
+    assert find_pair_approaches(a, b).t.size == (1 if kinds == ["minimum"] else 0)
+
+
+def test_the_ends_at_gaps() -> None:
+    """Falling all the time, with a gap: each stretch ends at its least."""
+    t = np.arange(-600.0, 1201.0, 60.0)
+    block = beside(t, bowl(2000.0))
+    parts = [
+        dataclasses.replace(block, useable_start=START.plus(a), useable_stop=START.plus(b))
+        for a, b in ((-600.0, 0.0), (0.0, 100.0), (200.0, 600.0))
+    ]
+    gapped = trajectory(*parts)
+    found = find_pair_approaches(trajectory(circle_at(0.5, 0.0, t)), gapped, with_ends=True)
+    assert found.kind.tolist() == ["ends", "ends"]
+    assert (found.t + found.epoch.minus(START)).tolist() == [100.0, 600.0]
+    assert gapped.useable() == (
+        f"{START.plus(-600.0).iso()} to {START.plus(100.0).iso()}, "
+        f"{START.plus(200.0).iso()} to {START.plus(600.0).iso()}"
+    )
+    spread = [
+        dataclasses.replace(block, useable_start=START.plus(x), useable_stop=START.plus(x + 60.0))
+        for x in (-600.0, -400.0, -200.0, 0.0, 200.0)
+    ]
+    told = trajectory(*spread).useable()
+    assert told.count(" to ") == 3
+    assert told.endswith(f"... (5 spans, the last until {START.plus(260.0).iso()})")
+
+
 def test_no_common_time() -> None:
     a = trajectory(circle_at(0.5, 0.0, np.arange(0.0, 600.0, 60.0)))
     b = trajectory(circle_at(0.5, 0.0, np.arange(540.0, 1200.0, 60.0)))

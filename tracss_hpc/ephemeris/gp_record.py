@@ -30,6 +30,15 @@ __all__ = ["gp_record"]
 
 _MAX_STATES = 1_000_000
 _UNKNOWN = "UNKNOWN"
+#: What SGP4's codes mean, with the words of `status` in a results file.
+_ENDS = {
+    1: "sgp4_error_1, mean eccentricity outside 0 to 1",
+    2: "sgp4_error_2, mean motion below zero",
+    3: "sgp4_error_3, perturbed eccentricity outside 0 to 1",
+    4: "sgp4_error_4, semi-latus rectum below zero",
+    6: "decayed, below the surface of the Earth",
+    DIVERGED: f"sgp4_diverged, farther than {RADIUS_KM[1]:g} km from the Earth",
+}
 
 
 def gp_record(
@@ -84,10 +93,12 @@ def gp_record(
     # Without a code SGP4 diverges for some sets (`gp.DIVERGED`): no Earth orbit is out there.
     code = np.where((code == 0) & ~(np.abs(r).max(axis=2) < RADIUS_KM[1]), DIVERGED, code)
     if code.any():
-        bad = float(t[np.argmax(code[0] != 0)])
+        first_bad = int(np.argmax(code[0] != 0))
+        bad, number = float(t[first_bad]), int(code[0, first_bad])
         raise EphemerisRangeError(
-            f"{catalog.designator[0]}: SGP4 ends with code {code.max()} at "
-            f"{begin.plus(bad).iso()} UTC; ask for another span",
+            f"{catalog.designator[0]}: SGP4 has no state at {begin.plus(bad).iso()} UTC: "
+            f"{_ENDS.get(number, f'its error {number}')}; ask for a span nearer to the epoch of "
+            f"the element set, {_epoch(catalog).iso()}",
             start_s=0.0,
             stop_s=bad,
             objects=(int(catalog.designator[0]),),
@@ -145,3 +156,7 @@ def gp_record(
         model=ForceModel(gravity="WGS-72: 4D 0O"),
         extra={"META": {"EPOCH_TZERO": block.useable_start.iso()}},
     )
+
+
+def _epoch(catalog: Catalog) -> Epoch:
+    return Epoch(float(catalog.epoch_jd[0]), float(catalog.epoch_fr[0]))

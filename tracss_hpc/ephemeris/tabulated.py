@@ -24,18 +24,20 @@ from pathlib import Path
 from typing import NamedTuple, Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from tracss_hpc.ephemeris.asked_times import Times, seconds_since
 from tracss_hpc.ephemeris.frames import rtn_matrices
 from tracss_hpc.ephemeris.two_body import two_body_transition
 from tracss_hpc.errors import EphemerisRangeError, InputDataError
 from tracss_hpc.messages.trajectory_files import ReadOptions, read_trajectory
 from tracss_hpc.messages.trajectory_record import TrajectoryBlock, TrajectoryRecord
-from tracss_hpc.messages.utc import Utc, elapsed, parse_utc
+from tracss_hpc.messages.utc import Utc, elapsed
 
 __all__ = ["Trajectory"]
 
 NODES = 7
+_TOLD_SPANS = 4  # useable spans told in full
 _SINGULAR = 1e-18  # least eigenvalue beside the largest whose logarithm is taken
 #: Axes of a covariance: which frame, and whether its velocities are seen from turning axes.
 #: ITC says UVW and older OEM RTN or RSW without telling: taken as inertial.
@@ -64,8 +66,9 @@ class _Nodes(NamedTuple):
 class Trajectory:
     """States of one object over its useable span, from a record.
 
-    Times are SI seconds since `epoch` (the useable start if not told otherwise), or UTC epochs as
-    text or `Utc`.
+    Times are SI seconds since `epoch` (the useable start if not told otherwise), or UTC as text,
+    `Utc`, datetime (aware, or naive and then UTC) or datetime64: a single one, or a sequence or
+    array of one kind and one dimension.
     """
 
     record: TrajectoryRecord
@@ -130,12 +133,35 @@ class Trajectory:
         """Seconds from the useable start to the useable stop."""
         return float(self.spans[-1, 1] - self.spans[0, 0])
 
+    @cached_property
+    def covered(self) -> NDArray[np.float64]:
+        """Useable spans in order (n, 2) [s]; blocks that touch or overlap are one."""
+        joined: list[list[float]] = []
+        for start, stop in self.spans.tolist():
+            if joined and start <= joined[-1][1]:
+                joined[-1][1] = max(stop, joined[-1][1])
+            else:
+                joined.append([start, stop])
+        return np.array(joined)
+
+    def useable(self) -> str:
+        """The useable spans in words, of more than four the first three and how many there are."""
+        told = self.covered if len(self.covered) <= _TOLD_SPANS else self.covered[: _TOLD_SPANS - 1]
+        texts = [
+            f"{self.epoch.plus(start).iso()} to {self.epoch.plus(stop).iso()}"
+            for start, stop in told.tolist()
+        ]
+        if len(told) < len(self.covered):
+            end = self.epoch.plus(float(self.covered[-1, 1])).iso()
+            texts.append(f"... ({len(self.covered)} spans, the last until {end})")
+        return ", ".join(texts)
+
     @property
     def has_covariance(self) -> bool:
         """Whether any block has covariances."""
         return any(block.covariance is not None for block in self.record.blocks)
 
-    def state(self, t: ArrayLike | str | Utc) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def state(self, t: Times) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Position and velocity in the frame of the record.
 
         Returns
@@ -147,24 +173,24 @@ class Trajectory:
         ------
         EphemerisRangeError
             If a time is outside the useable span.
+        TypeError, ValueError
+            If `t` is no time, or has more than one dimension.
         """
-        times, single = self._times(t)
+        times, single = seconds_since(self.epoch, t)
         r, v = _interpolate(self._nodes, self._block_of(times), times)
         return (r[0], v[0]) if single else (r, v)
 
-    def position_and_rate(
-        self, t: ArrayLike | str | Utc
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def position_and_rate(self, t: Times) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Position and the derivative of its polynomial, which the velocity columns need not be.
 
         SGP4's velocities, for one, differ by up to 7.5 m/s: a minimum of distance is where the
         positions have it. Shapes, units and errors as `state`.
         """
-        times, single = self._times(t)
+        times, single = seconds_since(self.epoch, t)
         r, rate = _differentiate(self._nodes, self._block_of(times), times)
         return (r[0], rate[0]) if single else (r, rate)
 
-    def covariance(self, t: ArrayLike | str | Utc) -> NDArray[np.float64]:
+    def covariance(self, t: Times) -> NDArray[np.float64]:
         """Covariance in the own RTN at the time (inertial velocities).
 
         Returns
@@ -178,8 +204,10 @@ class Trajectory:
             If the file has no covariance there.
         EphemerisRangeError
             If a time is outside the useable span, or the epochs of the covariances.
+        TypeError, ValueError
+            If `t` is no time, or has more than one dimension.
         """
-        times, single = self._times(t)
+        times, single = seconds_since(self.epoch, t)
         place = self._block_of(times)
         sizes = {b.covariance.shape[1] for b in self.record.blocks if b.covariance is not None}
         if len(sizes) != 1:
@@ -196,14 +224,6 @@ class Trajectory:
             found[here] = self._block_covariance(times[here], k)
         return found[0] if single else found
 
-    def _times(self, t: ArrayLike | str | Utc) -> tuple[NDArray[np.float64], bool]:
-        if isinstance(t, str):
-            t = parse_utc(t)
-        if isinstance(t, Utc):
-            t = t.minus(self.epoch)
-        times = np.asarray(t, dtype=np.float64)
-        return np.atleast_1d(times), times.ndim == 0
-
     def _block_of(self, times: NDArray[np.float64]) -> NDArray[np.intp]:
         """Block of each time; at a join the later."""
         place = np.searchsorted(self.spans[:, 0], times, side="right") - 1
@@ -211,12 +231,8 @@ class Trajectory:
         if bad.any():
             t = float(times[np.argmax(bad)])
             asked = self.epoch.plus(t).iso() if np.isfinite(t) else str(t)
-            spans = ", ".join(
-                f"{self.epoch.plus(start).iso()} to {self.epoch.plus(stop).iso()}"
-                for start, stop in self.spans.tolist()
-            )
             raise EphemerisRangeError(
-                f"{self.record.file}: {asked} is outside the useable span {spans} (UTC); "
+                f"{self.record.file}: {asked} is outside the useable span {self.useable()} (UTC); "
                 "ask for a time within it",
                 start_s=float(self.spans[0, 0]),
                 stop_s=float(self.spans[-1, 1]),

@@ -63,6 +63,7 @@ from tracss_hpc.messages.utc import EPOCH_FORMS, MAX_SECONDS, EpochError, Utc, e
 __all__ = ["parse_ocm"]
 
 _DERIVED = "="
+_NUMBERS = {"whole": "a whole number", "number": "a finite decimal number"}
 
 
 def parse_ocm(
@@ -111,7 +112,10 @@ def parse_ocm(
     judge.finish()
     _check_times(sections[1], taken[1][0], blocks, judge)
     lines = [sections[k].row_lines for k in trajectories]
-    blocks = check_trajectory(blocks, lines, judge, max_acceleration_km_s2=max_acceleration_km_s2)
+    edges = [_lines_of_span(sections[k]) for k in trajectories]
+    blocks = check_trajectory(
+        blocks, lines, edges, judge, max_acceleration_km_s2=max_acceleration_km_s2
+    )
     for place, c in enumerate(covariances):
         blocks[place] = _with_same_epochs(sections[c], blocks[place], judge)
     if repair_covariance:
@@ -198,7 +202,7 @@ def _value(keyword: OcmKeyword, text: str, line: int, origin: Utc | None, judge:
             return parse_whole(keyword.name, number)
         value = parse_number(keyword.name, number)
     except MessageError as error:
-        judge.error("O10", line, keyword.name, number, f"a {keyword.kind} number", str(error))
+        judge.error("O10", line, keyword.name, number, _NUMBERS[keyword.kind], str(error))
         return None
     if value < 0 and keyword.field.startswith("object."):
         judge.error("O10", line, keyword.name, number, "0 or more", "out of range")
@@ -263,6 +267,12 @@ def _block(
         extra=extra,
         **covariance_columns,
     )
+
+
+def _lines_of_span(section: OcmSection) -> tuple[int, int]:
+    """Lines of the two keywords, which every TRAJ has by now."""
+    start, stop = (section.values[f"USEABLE_{edge}_TIME"][1] for edge in ("START", "STOP"))
+    return start, stop
 
 
 def _with_same_epochs(section: OcmSection, block: TrajectoryBlock, judge: Judge) -> TrajectoryBlock:

@@ -23,19 +23,28 @@ from tracss_hpc.constants import DAY_S
 from tracss_hpc.ephemeris.gp_record import gp_record
 from tracss_hpc.ephemeris.tabulated import Trajectory
 from tracss_hpc.epochs import Epoch, parse_epoch
-from tracss_hpc.errors import EphemerisRangeError, InputDataError, UsageError
+from tracss_hpc.errors import EphemerisRangeError, InputDataError, MessageError, UsageError
 from tracss_hpc.export.cdm import CLASSIFICATION
 from tracss_hpc.messages.elements import expand_designator
 from tracss_hpc.messages.ocm_write import format_ocm
 from tracss_hpc.messages.oem_write import OEM_FORMATS, format_oem, left_out
-from tracss_hpc.messages.trajectory_files import ReadOptions
+from tracss_hpc.messages.trajectory_files import ReadOptions, parse_trajectory
 from tracss_hpc.messages.utc import Utc, parse_utc
 from tracss_hpc.runs.element_sets import catalog_numbers
+from tracss_hpc.screening.refine import PROMINENCE_KM
 from tracss_hpc.screening.tabulated_pair import PairApproaches, find_pair_approaches
 
 __all__ = ["pair_report", "write_gp_ephemeris"]
 
 _log = logging.getLogger("tracss_hpc")
+_MAX_AGE_DAYS = 14.0  # of an element set, for which SGP4 is still taken as it is
+#: What is said of the other kinds of `PairApproaches`.
+_NOT_A_MINIMUM = {
+    "begins": "not a minimum: the common time begins here",
+    "ends": "not a minimum: the common time ends here",
+    "shallow": "less than 1 mm below the end of the common time beside it",
+    "flat": "not a minimum: the distance changes by less than 1 mm in this common time",
+}
 
 
 def pair_report(
@@ -49,6 +58,8 @@ def pair_report(
 ) -> str:
     """Close approaches of two ephemeris files as text: those within a distance, or the nearest.
 
+    Where the common time begins or ends nearer than that, the report says so: the least distance of
+    the common time is always in it.
     With covariances and radii in both files there is a probability (FOSTER-1992); `hbr_m` is a
     combined hard-body radius [m] in place of the sum of theirs; `catalog` names element sets among
     which both objects should be (O20).
@@ -56,29 +67,21 @@ def pair_report(
     if catalog is not None:
         options["known"] = catalog_numbers([catalog])
     pair = [Trajectory.from_file(path, **options) for path in (first, second)]
-    found = find_pair_approaches(*pair)
-    near = np.flatnonzero(found.miss_km <= within_km)
+    found = find_pair_approaches(*pair, with_ends=True)
     lines = []
     for number, trajectory in enumerate(pair, start=1):
         record = trajectory.record
-        end = trajectory.epoch.plus(trajectory.duration_s)
         lines.append(
             f"object {number}   {record.object.designator} {record.object.name}, "
-            f"{record.source_format}, {record.frame}, useable {trajectory.epoch.iso()} to "
-            f"{end.iso()}"
+            f"{record.source_format}, {record.frame}, useable {trajectory.useable()}"
         )
         lines += [f"           {finding.text}" for finding in record.warnings]
-    if not found.t.size:
-        return "\n".join([*lines, "", "no approach: the distance has no minimum in their time", ""])
-    lines.append("")
-    if near.size:
-        lines.append(f"{near.size} of {found.t.size} approaches within {within_km:g} km")
-    else:
-        near = np.array([np.argmin(found.miss_km)])
-        lines.append(f"none of {found.t.size} approaches within {within_km:g} km; the nearest:")
-    risk = _encounters(pair, found, near, hbr_m)
-    for row, k in enumerate(near.tolist()):
-        lines += ["", *_approach(found, k), *_risk(risk, row)]
+    lines += ["", *_headline(found, within_km)]
+    rows = _chosen(found, within_km)
+    risk = _encounters(pair, found, rows, hbr_m)
+    for row, k in enumerate(rows.tolist()):
+        more = _risk(risk, row) if found.kind[k] == "minimum" else []
+        lines += ["", *_approach(found, k), *more]
     return "\n".join(lines) + "\n"
 
 
@@ -97,7 +100,8 @@ def write_gp_ephemeris(
 
     That is the newest not after `start`, else the earliest after it (`select_element_sets`);
     without `start` the newest of all, and the ephemeris begins at its epoch.
-    What the record says and an OEM cannot is named, in the text returned or in the log.
+    What the record says and an OEM cannot is named, in the text returned or in the log; the log
+    also warns of a span far from the epoch of the set, and of a message that would be refused.
 
     Returns
     -------
@@ -131,8 +135,9 @@ def write_gp_ephemeris(
         begin = Epoch(chosen_at.jd, 0.0).plus(float(np.floor(chosen_at.fr * DAY_S)))
     chosen = select_element_sets(own, chosen_at, np.inf) == "ok"
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    one = own.take(np.flatnonzero(chosen))
     record = gp_record(
-        own.take(np.flatnonzero(chosen)),
+        one,
         begin,
         duration_s=days * DAY_S,
         step_s=step_s,
@@ -143,6 +148,8 @@ def write_gp_ephemeris(
         text, note = format_oem(record, notation), f"not in an OEM: {', '.join(left_out(record))}"
     else:
         text, note = format_ocm(record, notation), ""
+    _warn_of_age(Epoch(float(one.epoch_jd[0]), float(one.epoch_fr[0])), begin, days)
+    _warn_of_refusal(text, record.file if output is None else str(output))
     if output is None:
         if note:
             _log.info(note)
@@ -153,6 +160,70 @@ def write_gp_ephemeris(
         f"{output}: {number} {record.object.name}, {block.jd.size} states, useable "
         f"{block.useable_start.iso()} to {block.useable_stop.iso()}\n"
     ) + (f"{note}\n" if note else "")
+
+
+def _warn_of_age(epoch: Epoch, begin: Epoch, days: float) -> None:
+    """Say when the useable span begins or ends far from the epoch of the element set."""
+    start = begin.minus(epoch) / DAY_S
+    edge, age = max(("begins", start), ("ends", start + days), key=lambda pair: abs(pair[1]))
+    if abs(age) > _MAX_AGE_DAYS:
+        _log.warning(
+            "the useable span %s %.1f days %s the epoch of the element set, %s; beyond %g days "
+            "SGP4 loses its meaning: give another --start or newer elements",
+            edge, abs(age), "after" if age > 0.0 else "before", epoch.iso(), _MAX_AGE_DAYS,
+        )  # fmt: skip
+
+
+def _warn_of_refusal(text: str, file: str) -> None:
+    """Say when the message breaks a rule of our own strict reader: states far from any orbit."""
+    try:
+        parse_trajectory(text, file=file, strict=True)
+    except MessageError as error:
+        why = ""
+        if error.code == "O18":
+            why = "; far out and near decay SGP4's velocities are not the derivative of positions"
+        first = str(error).partition("\n")[0]
+        _log.warning("`pair --strict` will refuse this message, as others may: %s%s", first, why)
+
+
+def _headline(found: PairApproaches, within_km: float) -> list[str]:
+    """How many approaches and ends of the common time are near."""
+    approach = found.kind == "minimum"
+    near, total = found.miss_km <= within_km, int(approach.sum())
+    if _never_apart(found):
+        limit = f"{2.0 * PROMINENCE_KM * 1e6:g} mm"  # least, and relief
+        return [
+            f"the two are never apart: in all their common time the distance stays below {limit}; "
+            "is it one object, or one file, twice?"
+        ]
+    if not total:
+        lines = ["no approach: the distance has no minimum in the common time; the nearest:"]
+    elif (near & approach).any():
+        lines = [f"{(near & approach).sum()} of {total} approaches within {within_km:g} km"]
+    else:
+        lines = [f"none of {total} approaches within {within_km:g} km; the nearest:"]
+    if near[~approach].any():
+        what = "places that are not minima"
+        lines.append(f"also {near[~approach].sum()} {what} within {within_km:g} km, see there")
+    elif total and not approach[np.argmin(found.miss_km)]:
+        lines.append("still nearer is a place that is not a minimum, see there")
+    return lines
+
+
+def _chosen(found: PairApproaches, within_km: float) -> NDArray[np.intp]:
+    """Rows that are near, at least the nearest approach and the nearest place of all, in order."""
+    approaches = np.flatnonzero(found.kind == "minimum")
+    if _never_apart(found):
+        return approaches
+    chosen = found.miss_km <= within_km
+    chosen[np.argmin(found.miss_km)] = True
+    if approaches.size and not chosen[approaches].any():
+        chosen[approaches[np.argmin(found.miss_km[approaches])]] = True
+    return np.flatnonzero(chosen)
+
+
+def _never_apart(found: PairApproaches) -> bool:
+    return bool(((found.kind == "flat") & (found.miss_km <= PROMINENCE_KM)).all())
 
 
 def _start(text: str) -> Epoch:
@@ -211,12 +282,16 @@ def _row(name: str, values: list[float], unit: str, digits: int) -> str:
 
 
 def _approach(found: PairApproaches, k: int) -> list[str]:
-    """One approach in the units of a CDM (m, m/s), states in km and km/s."""
+    """One approach, or low end, in the units of a CDM (m, m/s), states in km and km/s."""
     tca = found.epoch.plus(float(found.t[k]))
     printed = Utc(tca.jd, 0.0).plus(round(tca.seconds, 6))  # may be the midnight after
+    why = _NOT_A_MINIMUM.get(str(found.kind[k]))
+    heading = (
+        f"time       {printed.iso()} UTC   {why}" if why else f"TCA        {printed.iso()} UTC"
+    )
     lines = [
-        f"TCA        {printed.iso()} UTC",
-        _row("miss distance", [found.miss_km[k] * 1e3], "m", 4),
+        heading,
+        _row("distance" if why else "miss distance", [found.miss_km[k] * 1e3], "m", 4),
         _row("relative speed", [found.relative_speed_km_s[k] * 1e3], "m/s", 6),
     ]
     for i in (0, 1):

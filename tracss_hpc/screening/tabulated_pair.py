@@ -13,7 +13,8 @@ them is one more, so that a corner, or a minimum of one side, is found as well:
        -      +             minimum before the join       other side is farther
        -      -     +       minimum at the join
 
-Minima need the prominence that screening asks for.
+Minima need the prominence that screening asks for. At the ends of the common time the distance may
+be least without a minimum: those places are told on request.
 """
 
 from __future__ import annotations
@@ -49,7 +50,14 @@ class PairApproaches:
     """Local minima of distance in order of time, shape (n,) or (n, 3) [km, km/s, s].
 
     `t` counts from `epoch`; `relative_r`, `relative_v` are those of the other object minus the own
-    in the own RTN (inertial difference), for object 1 and object 2.
+    in the own RTN (inertial difference), for object 1 and object 2. `kind` tells minima from the
+    places beside the ends of a common span, where the distance is less than further inside:
+
+        minimum   it rises by more than 1 mm on both sides
+        begins    the span begins here, and the distance rises from here on
+        ends      the span ends here, and the distance falls until then
+        shallow   a minimum that stands out by less than 1 mm from the end of the span beside it
+        flat      the least of a span within which the distance changes by less than 1 mm
     """
 
     epoch: Utc
@@ -60,6 +68,7 @@ class PairApproaches:
     relative_speed_km_s: NDArray[np.float64]
     relative_r: tuple[NDArray[np.float64], NDArray[np.float64]]
     relative_v: tuple[NDArray[np.float64], NDArray[np.float64]]
+    kind: NDArray[np.str_]
 
 
 class _Samples(NamedTuple):
@@ -71,11 +80,15 @@ class _Samples(NamedTuple):
     span: NDArray[np.intp]
 
 
-def find_pair_approaches(first: Trajectory, second: Trajectory) -> PairApproaches:
+def find_pair_approaches(
+    first: Trajectory, second: Trajectory, *, with_ends: bool = False
+) -> PairApproaches:
     """Every local minimum of distance inside the useable span that both have.
 
     A minimum counts if the distance rises by more than 1 mm on both sides of it before it falls
-    lower; of shallower ones the deepest counts.
+    lower; of shallower ones the deepest counts. `with_ends` adds the places beside the ends of
+    the common spans from which the distance only rises: the least of all rows is then the least
+    distance of the common time.
 
     Raises
     ------
@@ -91,11 +104,11 @@ def find_pair_approaches(first: Trajectory, second: Trajectory) -> PairApproache
             given=(first.record.frame, second.record.frame),
         )
     second = Trajectory.from_record(second.record, epoch=first.epoch)
-    spans = _common(first.spans, second.spans)
+    spans = _common(first.covered, second.covered)
     if not spans.size:
         raise EphemerisRangeError(
             f"{first.record.file} and {second.record.file} have no useable time in common: "
-            f"{_span(first)} and {_span(second)}",
+            f"{first.useable()} and {second.useable()}",
             start_s=float(max(first.spans[0, 0], second.spans[0, 0])),
             stop_s=float(min(first.spans[-1, 1], second.spans[-1, 1])),
         )
@@ -113,7 +126,9 @@ def find_pair_approaches(first: Trajectory, second: Trajectory) -> PairApproache
     joins = np.unique(np.concatenate([first.spans[1:, 0], second.spans[1:, 0]]))
     samples = _sample(spans, joins, min(_step(first), _step(second)))
     turns, span = _turns(samples, rising, distance)
-    return _geometry(first, second, _minima(turns, span, spans, distance))
+    t, kind = _minima(turns, span, spans, distance)
+    wanted = (kind == "minimum") | with_ends
+    return _geometry(first, second, t[wanted], kind[wanted])
 
 
 def _sample(spans: NDArray[np.float64], joins: NDArray[np.float64], step: float) -> _Samples:
@@ -164,26 +179,36 @@ def _minima(
     span: NDArray[np.intp],
     spans: NDArray[np.float64],
     distance: _Distance,
-) -> NDArray[np.float64]:
-    """Those of the turns that are minima and stand out, each span for itself."""
+) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    """Times of the turns that stand out and of the low ends, span by span, and their kinds."""
     times, height = t.tolist(), distance(t).tolist()
-    having, firsts = np.unique(span, return_index=True)
-    edges = distance(spans[having].ravel()).reshape(-1, 2).tolist()
+    bounds = np.searchsorted(span, np.arange(len(spans) + 1)).tolist()
+    edges = distance(spans.ravel()).reshape(-1, 2).tolist()
     found: list[float] = []
-    for edge, (first, last) in zip(edges, pairwise([*firsts, t.size]), strict=True):
-        places = _standing_out([edge[0], *height[first:last], edge[1]])
-        found += [times[first + place - 1] for place in places]
-    return np.array(found, dtype=np.float64)
+    kinds: list[str] = []
+    for k, (first, last) in enumerate(pairwise(bounds)):
+        at = [float(spans[k, 0]), *times[first:last], float(spans[k, 1])]
+        heights = [edges[k][0], *height[first:last], edges[k][1]]
+        places = _standing_out(heights)
+        found += [at[place] for place in places]
+        if max(heights) - min(heights) <= PROMINENCE_KM:
+            kinds.append("flat")
+            continue
+        kind = ["minimum"] * len(places)
+        for i in (0, -1):  # between two others there is a rise on both sides
+            kind[i] = _kind(heights, places[i])
+        kinds += kind
+    return np.array(found, dtype=np.float64), np.array(kinds, dtype=np.str_)
 
 
 def _standing_out(heights: list[float]) -> list[int]:
     """Places of the minima from which it goes up by the prominence on both sides before lower.
 
     One pass with hysteresis: a minimum is sure once it has risen so much, and the next is sought
-    once it has fallen so much from the maximum after it. The ends are no minima.
+    once it has fallen so much from the maximum after it. The ends count as if walls stood there.
     """
     found: list[int] = []
-    falling, place = False, 0
+    falling, place = True, 0
     for k, height in enumerate(heights):
         change = height - heights[place]
         if falling and change > PROMINENCE_KM:
@@ -193,10 +218,21 @@ def _standing_out(heights: list[float]) -> list[int]:
             falling, place = True, k
         elif (change < 0.0) if falling else (change > 0.0):
             place = k
-    return found
+    return [*found, place] if falling else found
 
 
-def _geometry(first: Trajectory, second: Trajectory, t: NDArray[np.float64]) -> PairApproaches:
+def _kind(heights: list[float], place: int) -> str:
+    """Whether it is a minimum without the walls, at an end, or beside one."""
+    if place in (0, len(heights) - 1):
+        return "begins" if place == 0 else "ends"
+    enough = heights[place] + PROMINENCE_KM
+    low = (max(heights[:place]) <= enough, max(heights[place + 1 :]) <= enough)
+    return "shallow" if any(low) else "minimum"
+
+
+def _geometry(
+    first: Trajectory, second: Trajectory, t: NDArray[np.float64], kind: NDArray[np.str_]
+) -> PairApproaches:
     (r1, v1), (r2, v2) = first.state(t), second.state(t)
     dr, dv = r2 - r1, v2 - v1
     own = rtn_matrices(r1, v1), rtn_matrices(r2, v2)
@@ -209,12 +245,13 @@ def _geometry(first: Trajectory, second: Trajectory, t: NDArray[np.float64]) -> 
         relative_speed_km_s=np.sqrt((dv * dv).sum(axis=1)),
         relative_r=(rotate(own[0], dr), rotate(own[1], -dr)),
         relative_v=(rotate(own[0], dv), rotate(own[1], -dv)),
+        kind=kind,
     )
 
 
 def _common(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Spans of time that both have (n, 2), in one pass; those that touch are joined."""
-    one, other = _joined(a), _joined(b)
+    """Spans of time that both have (n, 2), in one pass; each one's own in order."""
+    one, other = a.tolist(), b.tolist()
     found: list[tuple[float, float]] = []
     i = j = 0
     while i < len(one) and j < len(other):
@@ -228,16 +265,6 @@ def _common(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float6
     return np.array(found).reshape(-1, 2)
 
 
-def _joined(spans: NDArray[np.float64]) -> list[tuple[float, float]]:
-    joined: list[tuple[float, float]] = []
-    for start, stop in spans.tolist():
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], stop)
-        else:
-            joined.append((start, stop))
-    return joined
-
-
 def _step(trajectory: Trajectory) -> float:
     """Step of the samples [s], from the fastest turn of the states or of circles at their radii."""
     rate = 0.0
@@ -246,8 +273,3 @@ def _step(trajectory: Trajectory) -> float:
         turn = np.sqrt((block.v * block.v).sum(axis=1)) / radius
         rate = max(rate, float(turn.max()), float((np.sqrt(MU_KM3_S2 / radius) / radius).max()))
     return min(_MAX_STEP_S, 2.0 * np.pi / rate / _SAMPLES_PER_REVOLUTION)
-
-
-def _span(trajectory: Trajectory) -> str:
-    start, stop = (float(edge) for edge in trajectory.spans[[0, -1], [0, 1]])
-    return f"{trajectory.epoch.plus(start).iso()} to {trajectory.epoch.plus(stop).iso()}"
