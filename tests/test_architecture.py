@@ -35,7 +35,8 @@ ALLOWED: dict[str, set[str]] = {
     "parallel": set(),
     **{stage: set(STAGES[:k]) for k, stage in enumerate(STAGES)},
     "runs": {*STAGES, "parallel", "config", "provenance"},
-    "cli": {"runs", "export", "config", "provenance", "parallel"},
+    "grammar": {"config", "parallel"},
+    "cli": {"grammar", "runs", "export", "config", "provenance", "parallel"},
     "__main__": {"cli"},
     "__init__": {"runs", "export", "config", "ephemeris"},
 }
