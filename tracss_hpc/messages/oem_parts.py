@@ -8,7 +8,7 @@ both notations are turned into columns in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -50,6 +50,10 @@ COVARIANCE_UNITS = {
     for i, row in enumerate(_AXES)
     for k, column in enumerate(_AXES[: i + 1])
 }
+# Elements of both with the epoch and words before them, which have no unit.
+_STATE = {"EPOCH": "", **STATE_UNITS}
+_COVARIANCE = {"EPOCH": "", "COV_REF_FRAME": "", **COVARIANCE_UNITS}
+_STATE_KEYS, _COVARIANCE_KEYS = tuple(_STATE), ("EPOCH", *COVARIANCE_UNITS)
 
 
 class Entry(NamedTuple):
@@ -155,15 +159,21 @@ def _cut_segment(node: XmlNode, judge: Judge) -> OemSegment:
         if item.tag == "COMMENT":
             segment.comments.append(item.text)
         elif item.tag == "stateVector":
-            values = _values(item, ("EPOCH",), STATE_UNITS, judge)
-            keys = ["EPOCH", *list(STATE_UNITS)[: 9 if len(values) > 7 else 6]]
+            values = _values(item, _STATE, judge)
+            keys = _STATE_KEYS[: 10 if len(values) > 7 else 7]
             segment.rows.append(" ".join(_in_order(values, keys, item, judge)))
             segment.lines.append(item.line)
         elif item.tag == "covarianceMatrix":
-            values = _values(item, ("EPOCH", "COV_REF_FRAME"), COVARIANCE_UNITS, judge)
-            numbers = _in_order(values, ["EPOCH", *COVARIANCE_UNITS], item, judge)[1:]
-            frame = values.get("COV_REF_FRAME")
-            segment.covariances.append(OemCovariance(values["EPOCH"], frame, numbers))
+            values = _values(item, _COVARIANCE, judge)
+            numbers = _in_order(values, _COVARIANCE_KEYS, item, judge)[1:]
+            epoch, frame = values["EPOCH"], values.get("COV_REF_FRAME")
+            segment.covariances.append(
+                OemCovariance(
+                    Entry(epoch.text, epoch.line),
+                    Entry(frame.text, frame.line) if frame else None,
+                    numbers,
+                )
+            )
         else:
             expected = "<stateVector> or <covarianceMatrix>"
             raise _misplaced(f"<{item.tag}>", expected, item.line, judge)
@@ -192,47 +202,58 @@ def _children(node: XmlNode, tags: tuple[str, str], judge: Judge) -> tuple[XmlNo
     return inner[0], inner[1]
 
 
-def _values(
-    node: XmlNode, words: Sequence[str], units: dict[str, str], judge: Judge
-) -> dict[str, Entry]:
-    """Elements of a state or a matrix, each once and in the unit of the standard."""
-    values: dict[str, Entry] = {}
+def _values(node: XmlNode, units: dict[str, str], judge: Judge) -> dict[str, XmlNode]:
+    """Elements of a state or a matrix by name, each once and in the unit of the standard."""
+    values: dict[str, XmlNode] = {}
     for item in node.children:
-        if item.tag == "COMMENT":
+        tag = item.tag
+        if tag == "COMMENT":
             continue
-        _add_entry(values, (*words, *units), item.tag, Entry(item.text, item.line), judge)
-        unit = item.attributes.get("units")
-        if unit is not None and unit != units.get(item.tag):
-            expected = units.get(item.tag, "no unit")
-            why = "another unit; convert the ephemeris first"
-            raise judge.fatal("O08", item.line, item.tag, unit, expected, why)
+        if tag in values or tag not in units:
+            raise _unwanted(tag, Entry(item.text, item.line), units, values.get(tag), judge)
+        values[tag] = item
+        if item.attributes:
+            unit = item.attributes.get("units")
+            if unit is not None and unit != units[tag]:
+                expected = units[tag] or "no unit"
+                why = "another unit; convert the ephemeris first"
+                raise judge.fatal("O08", item.line, tag, unit, expected, why)
     return values
 
 
 def _in_order(
-    values: dict[str, Entry], keys: Sequence[str], node: XmlNode, judge: Judge
+    values: dict[str, XmlNode], keys: Sequence[str], node: XmlNode, judge: Judge
 ) -> list[str]:
     """Texts of the elements, each one word: the reader of rows parts them at blanks."""
     for key in keys:
-        if not values.get(key, Entry("", 0)).text:
+        if key not in values or not values[key].text:
             raise judge.fatal("O02", node.line, key, "", "a value", f"missing in <{node.tag}>")
     texts = [values[key].text for key in keys]
     if len(" ".join(texts).split()) != len(keys):
         key = next(key for key in keys if len(values[key].text.split()) != 1)
-        text, line = values[key]
-        raise judge.fatal("O10", line, key, text, "one word", "white space within a value")
+        item = values[key]
+        raise judge.fatal(
+            "O10", item.line, key, item.text, "one word", "white space within a value"
+        )
     return texts
 
 
 def _add_entry(
     target: dict[str, Entry], allowed: Sequence[str], key: str, entry: Entry, judge: Judge
 ) -> None:
-    if key not in allowed:
-        raise _misplaced(key, "one of " + ", ".join(allowed), entry.line, judge)
-    if key in target:
-        why = f"given in line {target[key].line} already"
-        raise judge.fatal("O03", entry.line, key, entry.text, "once", why)
+    if key in target or key not in allowed:
+        raise _unwanted(key, entry, allowed, target.get(key), judge)
     target[key] = entry
+
+
+def _unwanted(
+    key: str, entry: Entry, allowed: Iterable[str], other: Entry | XmlNode | None, judge: Judge
+) -> MessageError:
+    """A keyword that is not allowed, or was given before."""
+    if other is None:
+        return _misplaced(key, "one of " + ", ".join(allowed), entry.line, judge)
+    why = f"given in line {other.line} already"
+    return judge.fatal("O03", entry.line, key, entry.text, "once", why)
 
 
 def _add_covariance_line(
