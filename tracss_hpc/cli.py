@@ -141,7 +141,7 @@ def _assess(options: argparse.Namespace, comm: Comm | None) -> int:
 
 def _pair(options: argparse.Namespace, comm: Comm | None) -> int:
     _check_kernels()
-    from tracss_hpc.runs.trajectories import pair_report
+    from tracss_hpc.runs.pair import pair_report
 
     text = pair_report(
         options.first, options.second, within_km=options.within_km, hbr_m=options.hbr_m,
@@ -199,7 +199,7 @@ def _catalog(options: argparse.Namespace, comm: Comm | None) -> int:
         text = convert_to_omm(options.files, options.to_omm, output=options.output)
         _say(text)
         return 0
-    from tracss_hpc.runs.trajectories import write_gp_ephemeris
+    from tracss_hpc.runs.gp_ephemeris import write_gp_ephemeris
 
     to_ocm = options.to_oem is None
     text = write_gp_ephemeris(

@@ -84,3 +84,10 @@ def test_too_many_sections_end_the_reading(monkeypatch: pytest.MonkeyPatch) -> N
     ):
         with pytest.raises(MessageError, match="at most 50 sections"):
             parse_ocm(text)
+
+
+def test_control_characters_are_refused() -> None:
+    """A name is printed to terminals."""
+    with pytest.raises(MessageError, match="control characters") as caught:
+        parse_ocm(sample().replace("OBJECT_NAME = ", "OBJECT_NAME = \x1b[31m", 1))
+    assert (caught.value.code, caught.value.key) == ("O10", "OBJECT_NAME")

@@ -317,3 +317,10 @@ def test_public_ephemeris_of_the_iss(shared_data: Path) -> None:
     assert block.useable_stop == parse_utc("2025-03-13T12:00:00")
     assert block.r[-1].tolist() == [4028.8183041144198, 5350.2297722213198, -1134.31870957205]
     assert "MASS=454339.00" in block.extra["COMMENT"]
+
+
+def test_control_characters_are_refused() -> None:
+    """A name is printed to terminals."""
+    with pytest.raises(MessageError, match="control characters") as caught:
+        parse_oem(OEM.replace("OBJECT_NAME = ", "OBJECT_NAME = \x1b[31m", 1))
+    assert (caught.value.code, caught.value.key) == ("O10", "OBJECT_NAME")

@@ -13,7 +13,7 @@ from tests.oracles.pc import circle_probability, encounter
 from tracss_hpc.cli import main
 from tracss_hpc.messages.trajectory_files import read_trajectory
 from tracss_hpc.messages.utc import parse_utc
-from tracss_hpc.runs.trajectories import _approach
+from tracss_hpc.runs.pair import _approach
 from tracss_hpc.screening.tabulated_pair import PairApproaches
 
 PLANTED = Path(__file__).resolve().parents[1] / "data" / "planted.csv"
@@ -348,3 +348,14 @@ def test_a_message_that_would_be_refused_is_warned_of(
     assert "`pair --strict` will refuse this message" in err
     assert "O18" in err
     assert main(["pair", path, path]) == 3
+
+
+def test_pair_of_files_that_are_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, 800000001)
+    write(tmp_path, 800000002)
+    assert main(["pair", str(path), str(tmp_path / "none.ocm")]) == 2
+    assert "there is no file" in capsys.readouterr().err
+    assert main(["pair", str(path), str(tmp_path / "*.ocm")]) == 2
+    assert "names 2 files; give one for each object" in capsys.readouterr().err

@@ -123,6 +123,8 @@ def _add(section: OcmSection, key: str, value: str, line: int, judge: Judge) -> 
     if key in section.values:
         first = section.values[key][1]
         raise judge.fatal("O03", line, key, value, "once", f"given in line {first} already")
+    if not value.isprintable():
+        raise judge.fatal("O10", line, key, ascii(value), "printable text", "control characters")
     section.values[key] = (value, line)
 
 

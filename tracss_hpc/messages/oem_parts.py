@@ -243,6 +243,9 @@ def _add_entry(
 ) -> None:
     if key in target or key not in allowed:
         raise _unwanted(key, entry, allowed, target.get(key), judge)
+    if not entry.text.isprintable():
+        found = ascii(entry.text)
+        raise judge.fatal("O10", entry.line, key, found, "printable text", "control characters")
     target[key] = entry
 
 
