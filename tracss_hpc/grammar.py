@@ -313,34 +313,24 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _hours(text: str) -> float:
-    try:
-        hours = float(text)
-    except ValueError:
-        hours = -1.0
-    if not 0.0 < hours < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours > 0")
-    return hours
+def _reader(what: str, limit: float) -> Callable[[str], float]:
+    """Reader of a number above 0 and below `limit`, for argparse; `what` it is, for its error."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = -1.0
+        if not 0.0 < number < limit:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {what} > 0")
+        return number
+
+    return read
 
 
-def _radius(text: str) -> float:
-    try:
-        radius = float(text)
-    except ValueError:
-        radius = -1.0
-    if not 0.0 < radius < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a radius in m > 0")
-    return radius
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0.0 < number < 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number > 0")
-    return number
+_hours = _reader("a number of hours", 1e6)
+_radius = _reader("a radius in m", 1e6)
+_positive = _reader("a number", 1e9)
 
 
 def _count(text: str) -> int:
