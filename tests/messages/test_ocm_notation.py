@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.messages.ocm_samples import (
@@ -10,7 +12,9 @@ from tests.messages.ocm_samples import (
 )
 from tracss_hpc.errors import MessageError
 from tracss_hpc.messages import ocm_notation
+from tracss_hpc.messages.findings import Judge
 from tracss_hpc.messages.ocm import parse_ocm
+from tracss_hpc.messages.ocm_notation import cut_ocm
 from tracss_hpc.messages.ocm_write import format_ocm
 
 
@@ -91,3 +95,24 @@ def test_control_characters_are_refused() -> None:
     with pytest.raises(MessageError, match="control characters") as caught:
         parse_ocm(sample().replace("OBJECT_NAME = ", "OBJECT_NAME = \x1b[31m", 1))
     assert (caught.value.code, caught.value.key) == ("O10", "OBJECT_NAME")
+
+
+@pytest.mark.parametrize("between", ["", " ", "\n\n", "\n<!-- words -->\n", " \n\t"])
+@pytest.mark.parametrize("mark", ["", "<!-- \x7f -->", "<!-- <![CDATA[ -->"])
+def test_rows_of_xml_however_they_are_parted(between: str, mark: str) -> None:
+    """Rows in one element after another are the same rows, on their own lines."""
+    text = format_ocm(parse_ocm(sample()), "XML").replace("<body>", f"<body>{mark}")
+    parted = re.sub(r"</(traj|cov)Line>\n<", lambda m: f"</{m[1]}Line>{between}<", text)
+    judge = Judge("a")
+    sections = cut_ocm(parted, judge)
+    for section, expected in zip(sections, cut_ocm(text, judge), strict=True):
+        assert section.rows == expected.rows
+        for row, line in zip(section.rows, section.row_lines, strict=True):
+            assert row in parted.split("\n")[line - 1]
+
+
+def test_rows_of_xml_may_be_broken_over_lines() -> None:
+    text = format_ocm(parse_ocm(sample()), "XML")
+    broken = re.sub(r"(<trajLine>\S+) ", r"\1\n", text)
+    rows = [section.rows for section in cut_ocm(broken, Judge("a"))]
+    assert rows == [section.rows for section in cut_ocm(text, Judge("a"))]
